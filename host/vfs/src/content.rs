@@ -1,0 +1,295 @@
+//! `Pieces`: the content of a file as what differs from its pristine version.
+//!
+//! **Invariants:** a clone is O(1) and never changes afterwards; a refused write changes nothing;
+//! what is held for written bytes is charged before it is taken, and is at most about twice the
+//! bytes that are live. Called by the session's file operations and by the commit.
+
+mod chunk;
+mod compact;
+pub mod delta;
+#[cfg(test)]
+mod tests;
+mod write;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use imbl::OrdMap;
+
+pub use self::chunk::DataSlice;
+use self::chunk::Chunk;
+use crate::error::Result;
+use crate::meter::{Charge, Meter};
+
+/// The largest length of a file, as POSIX counts it: offsets are signed there.
+pub const CONTENT_BYTES_MAX: u64 = i64::MAX as u64;
+
+/// What a node of the index takes; it holds 16 pieces and is at least half full but for the last.
+const INDEX_NODE_BYTES: u64 = 576;
+const INDEX_NODE_PIECES: u64 = 8;
+
+/// The content of one file: kept stretches of its pristine version, written bytes and holes.
+///
+/// `Clone` is O(1) and shares everything; the clone is a snapshot that later writes do not reach.
+#[derive(Clone, Debug, Default)]
+pub struct Pieces {
+    /// Pieces by their offset, disjoint. What none covers is the pristine byte at the same offset
+    /// below `kept`, and zero from there on.
+    index: OrdMap<u64, Piece>,
+    kept: u64,
+    len: u64,
+    /// Pays for the nodes of `index`; shared with the clones that share the nodes.
+    index_charge: Option<Arc<Charge>>,
+}
+
+/// A stretch of content, in the order of the file.
+#[derive(Clone, Debug)]
+pub enum Segment {
+    /// `len` bytes of the pristine version, from `offset` there.
+    Keep {
+        /// Offset in the pristine version.
+        offset: u64,
+        /// Length in bytes.
+        len: u64,
+    },
+    /// Written bytes.
+    Data(DataSlice),
+    /// A hole of `len` zero bytes.
+    Zero {
+        /// Length in bytes.
+        len: u64,
+    },
+}
+
+#[derive(Clone, Debug)]
+enum Piece {
+    /// Bytes of the chunk, at the same file offset as the piece.
+    Data { chunk: Arc<Chunk>, len: u64 },
+    Keep { offset: u64, len: u64 },
+    Zero { len: u64 },
+}
+
+impl Pieces {
+    /// The unchanged content of a pristine version of `len` bytes. Holds nothing.
+    pub fn pristine(len: u64) -> Self {
+        Self { kept: len, len, ..Self::default() }
+    }
+
+    /// Empty content. Holds nothing.
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// Length in bytes.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Tells whether the length is zero.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Tells whether this is the whole pristine version of `pristine_len` bytes and nothing else.
+    pub fn is_pristine(&self, pristine_len: u64) -> bool {
+        self.index.is_empty() && self.len == pristine_len && self.kept == pristine_len
+    }
+
+    /// Number of written bytes that are live. Walks the pieces.
+    pub fn data_bytes(&self) -> u64 {
+        self.chunks().map(|(_, len)| len).sum()
+    }
+
+    /// What is held for this content, shared or not, as it is charged. Walks the pieces.
+    pub fn memory_bytes(&self) -> u64 {
+        let held: BTreeMap<_, _> =
+            self.chunks().map(|(chunk, _)| (Arc::as_ptr(chunk), chunk.held_bytes())).collect();
+        held.values().sum::<u64>() + index_bytes(self.index.len())
+    }
+
+    /// Sets the length. What is cut off is let go; what is added is a hole.
+    ///
+    /// Takes no memory, apart from copying a small rest out of a large chunk, which is left undone
+    /// when the meter refuses it. The caller has checked `len` against its limit.
+    pub fn set_len(&mut self, len: u64) {
+        if len < self.len {
+            self.kept = self.kept.min(len);
+            self.cut(len..u64::MAX);
+            self.release_index();
+            self.relieve_before(len);
+        }
+        self.len = len;
+    }
+
+    /// The segments of `range`, cut to the length of the content. Adjacent ones may be of one kind.
+    pub fn segments(&self, range: Range<u64>) -> impl Iterator<Item = Segment> + '_ {
+        let end = range.end.min(self.len);
+        let mut at = range.start.min(end);
+        let first = self.covering(at).map_or(at, |(key, _)| key);
+        let mut rest = self.index.range(first..end).peekable();
+        std::iter::from_fn(move || {
+            if at >= end {
+                return None;
+            }
+            let segment = match rest.next_if(|(key, _)| **key <= at) {
+                Some((key, piece)) => piece.segment(*key, at..end.min(key + piece.len())),
+                None => self.background(at..rest.peek().map_or(end, |(key, _)| **key)),
+            };
+            at += segment.len();
+            Some(segment)
+        })
+    }
+
+    /// Fills `buf` with the content from `offset` on; returns how much there was, 0 at the end.
+    ///
+    /// `fetch` fills a buffer with the pristine bytes from an offset on.
+    ///
+    /// # Errors
+    ///
+    /// What `fetch` returns.
+    pub fn read_at(
+        &self,
+        buf: &mut [u8],
+        offset: u64,
+        fetch: &mut dyn FnMut(u64, &mut [u8]) -> Result<()>,
+    ) -> Result<usize> {
+        let mut rest = &mut *buf;
+        let mut read = 0;
+        for segment in self.segments(offset..offset.saturating_add(rest.len() as u64)) {
+            let len = usize::try_from(segment.len()).expect("a segment fits the buffer it is for");
+            let (part, next) = std::mem::take(&mut rest).split_at_mut(len);
+            match segment {
+                Segment::Keep { offset, .. } => fetch(offset, part)?,
+                Segment::Data(bytes) => part.copy_from_slice(&bytes),
+                Segment::Zero { .. } => part.fill(0),
+            }
+            rest = next;
+            read += len;
+        }
+        Ok(read)
+    }
+
+    fn chunks(&self) -> impl Iterator<Item = (&Arc<Chunk>, u64)> {
+        self.index.values().filter_map(|piece| match piece {
+            Piece::Data { chunk, len } => Some((chunk, *len)),
+            Piece::Keep { .. } | Piece::Zero { .. } => None,
+        })
+    }
+
+    /// The piece that holds the byte at `offset`.
+    fn covering(&self, offset: u64) -> Option<(u64, &Piece)> {
+        let (key, piece) = self.index.get_prev(&offset)?;
+        (key + piece.len() > offset).then_some((*key, piece))
+    }
+
+    /// What stands where no piece does, as far as it is of one kind.
+    fn background(&self, range: Range<u64>) -> Segment {
+        if range.start < self.kept {
+            let len = range.end.min(self.kept) - range.start;
+            Segment::Keep { offset: range.start, len }
+        } else {
+            Segment::Zero { len: range.end - range.start }
+        }
+    }
+
+    /// Takes every piece out of `range`, splitting those that reach over its ends.
+    fn cut(&mut self, range: Range<u64>) {
+        let before = self.covering(range.start).map(|(key, _)| key).filter(|key| *key < range.start);
+        if let Some(key) = before
+            && let Some(piece) = self.index.get_mut(&key)
+        {
+            let tail = piece.part(key, range.end);
+            piece.set_len(range.start - key);
+            self.put_back(range.end, tail);
+        }
+        while let Some((&key, _)) = self.index.get_next(&range.start).filter(|(k, _)| **k < range.end)
+        {
+            let tail = self.index.remove(&key).and_then(|piece| piece.part(key, range.end));
+            self.put_back(range.end, tail);
+        }
+    }
+
+    fn put_back(&mut self, key: u64, tail: Option<Piece>) {
+        if let Some(piece) = tail {
+            self.index.insert(key, piece);
+        }
+    }
+
+    /// Makes sure that the index may grow by `extra` pieces and that no clone pays for it.
+    fn reserve_index(&mut self, meter: &Arc<Meter>, extra: usize) -> Result<()> {
+        let needed = index_bytes(self.index.len() + extra);
+        match self.index_charge.as_mut().and_then(Arc::get_mut) {
+            Some(charge) if Arc::ptr_eq(charge.meter(), meter) => {
+                charge.grow(needed.saturating_sub(charge.bytes()))
+            }
+            _ => {
+                self.index_charge = Some(Arc::new(meter.charge(needed)?));
+                Ok(())
+            }
+        }
+    }
+
+    /// Gives back what the index no longer needs.
+    fn release_index(&mut self) {
+        if self.index.is_empty() {
+            self.index_charge = None;
+        }
+        let needed = index_bytes(self.index.len());
+        if let Some(charge) = self.index_charge.as_mut().and_then(Arc::get_mut) {
+            charge.shrink(charge.bytes().saturating_sub(needed));
+        }
+    }
+}
+
+impl Segment {
+    /// Length in bytes; never zero in what [`Pieces::segments`] yields.
+    #[expect(clippy::len_without_is_empty, reason = "segments are never empty")]
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Keep { len, .. } | Self::Zero { len } => *len,
+            Self::Data(bytes) => bytes.len() as u64,
+        }
+    }
+}
+
+impl Piece {
+    fn len(&self) -> u64 {
+        match self {
+            Self::Data { len, .. } | Self::Keep { len, .. } | Self::Zero { len } => *len,
+        }
+    }
+
+    fn set_len(&mut self, new: u64) {
+        match self {
+            Self::Data { len, .. } | Self::Keep { len, .. } | Self::Zero { len } => *len = new,
+        }
+    }
+
+    /// What remains of the piece, which stands at `key`, from `from` on.
+    fn part(&self, key: u64, from: u64) -> Option<Self> {
+        let len = (key + self.len()).checked_sub(from).filter(|len| *len > 0)?;
+        Some(match self {
+            Self::Data { chunk, .. } => Self::Data { chunk: Arc::clone(chunk), len },
+            Self::Keep { offset, .. } => Self::Keep { offset: offset + (from - key), len },
+            Self::Zero { .. } => Self::Zero { len },
+        })
+    }
+
+    fn segment(&self, key: u64, range: Range<u64>) -> Segment {
+        let len = range.end - range.start;
+        match self {
+            Self::Data { chunk, .. } => Segment::Data(chunk.slice(range)),
+            Self::Keep { offset, .. } => Segment::Keep { offset: offset + (range.start - key), len },
+            Self::Zero { .. } => Segment::Zero { len },
+        }
+    }
+}
+
+/// What an index of so many pieces takes.
+fn index_bytes(pieces: usize) -> u64 {
+    match pieces as u64 {
+        0 => 0,
+        pieces => (pieces / INDEX_NODE_PIECES + 1) * INDEX_NODE_BYTES,
+    }
+}

@@ -1,0 +1,292 @@
+//! The mutable heart of a session, and the only code that changes its state.
+//!
+//! Every change is charged before it is made; a refused charge leaves the state as it was.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::content::Pieces;
+use crate::error::{Error, Result};
+use crate::inode::{
+    Body, Directory, File, INODE_BYTES, Ino, Inode, Link, Origin, SLOT_BYTES, Slot, Times,
+};
+use crate::lookup::{View, base_times};
+use crate::path::PATH_DEPTH_MAX;
+use crate::reads::{Child, Reads, World};
+use crate::session::Status;
+use crate::time::Timestamp;
+use crate::tree::Tree;
+use crate::{Kind, Name};
+
+/// A session's state and what belongs to it.
+#[derive(Debug)]
+pub(crate) struct Core {
+    /// The state as it was when the session began.
+    pub(crate) start: Tree,
+    /// The state now.
+    pub(crate) tree: Tree,
+    pub(crate) reads: Reads,
+    pub(crate) opens: HashMap<Ino, Opens>,
+    pub(crate) open_handles: usize,
+    pub(crate) savepoints: Vec<(String, Tree)>,
+    pub(crate) status: Status,
+}
+
+/// The handles that are open on one object.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Opens {
+    pub(crate) handles: u32,
+    pub(crate) writers: u32,
+}
+
+impl Core {
+    pub(crate) fn new(start: Tree, tree: Tree, reads: Reads) -> Self {
+        Self {
+            start,
+            tree,
+            reads,
+            opens: HashMap::new(),
+            open_handles: 0,
+            savepoints: Vec::new(),
+            status: Status::Open,
+        }
+    }
+
+    /// The present state, for reading.
+    pub(crate) fn view<'a>(&'a mut self, world: &'a World) -> View<'a> {
+        View { world, tree: &self.tree, reads: &mut self.reads }
+    }
+
+    /// The state at the beginning, for reading.
+    pub(crate) fn start_view<'a>(&'a mut self, world: &'a World) -> View<'a> {
+        View { world, tree: &self.start, reads: &mut self.reads }
+    }
+
+    /// The inode to change, made from the base's object when the session does not hold it yet.
+    pub(crate) fn inode_mut(&mut self, world: &World, ino: Ino) -> Result<&mut Inode> {
+        if !self.tree.contains(ino) {
+            let inode = self.copy_up(world, ino)?;
+            self.tree.insert(ino, inode);
+        }
+        let held = self.tree.get_mut(ino, &world.meter)?;
+        held.ok_or_else(|| Error::Stale { path: world.family.base_path(ino).to_string() })
+    }
+
+    fn copy_up(&mut self, world: &World, ino: Ino) -> Result<Inode> {
+        let stat = self.reads.stat(world, ino)?;
+        let body = match stat.kind {
+            Kind::Directory => Body::Directory(Directory { has_base: true, ..Directory::default() }),
+            Kind::File => Body::File(File {
+                origin: Some(Origin { ino, stat }),
+                pieces: Pieces::pristine(stat.size),
+                executable: stat.executable,
+            }),
+            Kind::Symlink => Body::Symlink(self.reads.target(world, ino)?),
+        };
+        let charge = world.meter.charge(INODE_BYTES)?;
+        let links = world.family.base_link(ino).into_iter().collect();
+        Ok(Inode { links, body, times: base_times(&stat), charge })
+    }
+
+    /// The file to change, or the error of an object that is none.
+    pub(crate) fn file_mut(
+        &mut self,
+        world: &World,
+        ino: Ino,
+        now: Timestamp,
+    ) -> Result<&mut File> {
+        let inode = self.inode_mut(world, ino)?;
+        match &mut inode.body {
+            Body::File(file) => {
+                inode.times.touch(now);
+                Ok(file)
+            }
+            _ => Err(Error::BadDescriptor),
+        }
+    }
+
+    /// Makes a new object and gives it its first name.
+    pub(crate) fn create(
+        &mut self,
+        world: &World,
+        dir: Ino,
+        name: &Name,
+        body: Body,
+        now: Timestamp,
+    ) -> Result<Ino> {
+        let charge = world.meter.charge(INODE_BYTES + body_bytes(&body))?;
+        let ino = world.family.next_ino();
+        let inode = Inode { links: smallvec::SmallVec::new(), body, times: Times::new(now), charge };
+        self.tree.insert(ino, inode);
+        let linked = self.link(world, dir, name, ino, now);
+        if linked.is_err() {
+            self.tree.remove(ino);
+        }
+        linked.map(|()| ino)
+    }
+
+    /// Gives an object a name that is free.
+    pub(crate) fn link(
+        &mut self,
+        world: &World,
+        dir: Ino,
+        name: &Name,
+        ino: Ino,
+        now: Timestamp,
+    ) -> Result<()> {
+        self.check_place(world, dir, name)?;
+        let pristine = self.base_child(world, dir, name)?.map(|(base, _)| base);
+        let charge = world.meter.charge(SLOT_BYTES + name.len() as u64)?;
+        self.directory_mut(world, dir, now)?;
+        let inode = self.inode_mut(world, ino)?;
+        inode.links.push(Link { parent: dir, name: name.clone() });
+        inode.times.changed = Some(now);
+        let kind = inode.kind();
+        let directory = self.directory_mut(world, dir, now)?;
+        if pristine == Some(ino) {
+            directory.slots.remove(name);
+        } else {
+            let slot = Slot { target: Some((ino, kind)), _charge: Arc::new(charge) };
+            directory.slots.insert(name.clone(), slot);
+        }
+        Ok(())
+    }
+
+    /// Takes a name from an object; the object goes when it was the last and no handle holds it.
+    pub(crate) fn unlink(
+        &mut self,
+        world: &World,
+        dir: Ino,
+        name: &Name,
+        ino: Ino,
+        now: Timestamp,
+    ) -> Result<()> {
+        self.detach(world, dir, name, ino, now)?;
+        self.forget_if_unused(ino);
+        Ok(())
+    }
+
+    /// Takes a name from an object that is about to get another, or to be held by a handle only.
+    pub(crate) fn detach(
+        &mut self,
+        world: &World,
+        dir: Ino,
+        name: &Name,
+        ino: Ino,
+        now: Timestamp,
+    ) -> Result<()> {
+        let in_base = self.base_child(world, dir, name)?.is_some();
+        let charge = world.meter.charge(SLOT_BYTES + name.len() as u64)?;
+        // Both inodes are made changeable before either is changed.
+        self.directory_mut(world, dir, now)?;
+        let inode = self.inode_mut(world, ino)?;
+        inode.links.retain(|link| !(link.parent == dir && link.name == *name));
+        inode.times.changed = Some(now);
+        let directory = self.directory_mut(world, dir, now)?;
+        if in_base {
+            directory.slots.insert(name.clone(), Slot { target: None, _charge: Arc::new(charge) });
+        } else {
+            directory.slots.remove(name);
+        }
+        Ok(())
+    }
+
+    /// Drops an object that has neither a name nor a handle.
+    pub(crate) fn forget_if_unused(&mut self, ino: Ino) {
+        let unlinked = self.tree.get(ino).is_some_and(|inode| inode.links.is_empty());
+        if unlinked && ino != Ino::ROOT && !self.opens.contains_key(&ino) {
+            self.tree.remove(ino);
+        }
+    }
+
+    /// What the base has under a name of a directory, whatever the session did to it.
+    pub(crate) fn base_child(
+        &mut self,
+        world: &World,
+        dir: Ino,
+        name: &Name,
+    ) -> Result<Option<Child>> {
+        let has_base = match self.tree.get(dir) {
+            Some(inode) => inode.as_directory().is_some_and(|directory| directory.has_base),
+            None => true,
+        };
+        if !has_base {
+            return Ok(None);
+        }
+        self.reads.child(world, dir, name)
+    }
+
+    /// Refuses to make a name in a directory that is gone, that is too deep, or that is ours.
+    fn check_place(&mut self, world: &World, dir: Ino, name: &Name) -> Result<()> {
+        let view = self.view(world);
+        let Some(path) = view.path(dir) else {
+            return Err(Error::NotFound { path: name.to_string() });
+        };
+        if path.components().len() >= PATH_DEPTH_MAX {
+            return Err(Error::InvalidPath {
+                path: path.join(name).to_string(),
+                reason: crate::error::PathFault::TooDeep,
+            });
+        }
+        if dir == Ino::ROOT && crate::reserved::is_store_name(name) {
+            return Err(Error::Denied {
+                path: Some(name.to_string()),
+                reason: crate::error::DenialReason::Confinement,
+                detail: "the name belongs to session-fs".to_owned(),
+                grant: None,
+            });
+        }
+        Ok(())
+    }
+
+    fn directory_mut(&mut self, world: &World, dir: Ino, now: Timestamp) -> Result<&mut Directory> {
+        let inode = self.inode_mut(world, dir)?;
+        match &mut inode.body {
+            Body::Directory(directory) => {
+                inode.times.touch(now);
+                Ok(directory)
+            }
+            _ => Err(Error::BadDescriptor),
+        }
+    }
+
+    /// Moves an object to a name that is free. A directory keeps everything below it.
+    pub(crate) fn rename(
+        &mut self,
+        world: &World,
+        source: (Ino, &Name),
+        target: (Ino, &Name),
+        ino: Ino,
+        now: Timestamp,
+    ) -> Result<()> {
+        self.check_place(world, target.0, target.1)?;
+        let before = self.tree.clone();
+        let moved = self
+            .detach(world, source.0, source.1, ino, now)
+            .and_then(|()| self.link(world, target.0, target.1, ino, now));
+        if moved.is_err() {
+            self.tree = before;
+        }
+        moved
+    }
+
+    /// Whether `dir` is `ancestor` or below it.
+    pub(crate) fn is_within(&mut self, world: &World, dir: Ino, ancestor: Ino) -> bool {
+        let view = self.view(world);
+        let mut at = Some(dir);
+        while let Some(ino) = at {
+            if ino == ancestor {
+                return true;
+            }
+            at = view.parent(ino);
+        }
+        false
+    }
+}
+
+fn body_bytes(body: &Body) -> u64 {
+    match body {
+        Body::Symlink(target) => target.len() as u64,
+        _ => 0,
+    }
+}

@@ -1,0 +1,155 @@
+//! The state of a session: a persistent map from inode number to inode.
+//!
+//! Cloning it is O(1), whatever it holds: begin, fork, savepoint and nesting are each a clone.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use imbl::OrdMap;
+use parking_lot::Mutex;
+
+use crate::Name;
+use crate::error::Result;
+use crate::inode::{INODE_BYTES, Ino, Inode, Link};
+use crate::meter::{Charge, Meter};
+use crate::path::VPath;
+
+/// What differs from the base, by inode number.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tree {
+    inodes: OrdMap<Ino, Arc<Inode>>,
+}
+
+impl Tree {
+    pub(crate) fn get(&self, ino: Ino) -> Option<&Arc<Inode>> {
+        self.inodes.get(&ino)
+    }
+
+    pub(crate) fn contains(&self, ino: Ino) -> bool {
+        self.inodes.contains_key(&ino)
+    }
+
+    /// The inode to change, copied first when another state shares it.
+    pub(crate) fn get_mut(&mut self, ino: Ino, meter: &Arc<Meter>) -> Result<Option<&mut Inode>> {
+        let Some(held) = self.inodes.get_mut(&ino) else {
+            return Ok(None);
+        };
+        if Arc::get_mut(held).is_none() {
+            let copy = Inode {
+                links: held.links.clone(),
+                body: held.body.clone(),
+                times: held.times,
+                charge: meter.charge(INODE_BYTES)?,
+            };
+            *held = Arc::new(copy);
+        }
+        Ok(Arc::get_mut(held))
+    }
+
+    pub(crate) fn insert(&mut self, ino: Ino, inode: Inode) {
+        self.inodes.insert(ino, Arc::new(inode));
+    }
+
+    /// Takes an inode as another state has it.
+    pub(crate) fn adopt(&mut self, ino: Ino, inode: Arc<Inode>) {
+        self.inodes.insert(ino, inode);
+    }
+
+    pub(crate) fn remove(&mut self, ino: Ino) {
+        self.inodes.remove(&ino);
+    }
+
+    /// The numbers whose inodes are not the very same in `earlier`, in order.
+    ///
+    /// What the two states share is skipped, so the cost is that of what differs.
+    pub(crate) fn differing(&self, earlier: &Self) -> Vec<Ino> {
+        use imbl::ordmap::DiffItem;
+        let items = earlier.inodes.diff(&self.inodes).filter_map(|item| match item {
+            DiffItem::Add(ino, _) | DiffItem::Remove(ino, _) => Some(*ino),
+            DiffItem::Update { old, new } => (!Arc::ptr_eq(old.1, new.1)).then_some(*new.0),
+        });
+        items.collect()
+    }
+
+    /// Whether the two states are one and the same.
+    pub(crate) fn same(&self, other: &Self) -> bool {
+        self.inodes.ptr_eq(&other.inodes)
+    }
+}
+
+/// What a session shares with its forks and the sessions nested in it: who has which number.
+#[derive(Debug)]
+pub(crate) struct Family {
+    id: u64,
+    next_ino: AtomicU64,
+    names: Mutex<BaseNames>,
+}
+
+/// The numbers given to objects of the base, by where they stand there.
+#[derive(Debug, Default)]
+struct BaseNames {
+    by_link: HashMap<Link, Ino>,
+    by_ino: HashMap<Ino, Link>,
+    charge: Option<Charge>,
+}
+
+impl Family {
+    /// `id` tells this family's file system from any other in metadata hashes.
+    pub(crate) fn new(id: u64) -> Self {
+        let next_ino = AtomicU64::new(Ino::ROOT.0 + 1);
+        Self { id, next_ino, names: Mutex::default() }
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(crate) fn next_ino(&self) -> Ino {
+        Ino(self.next_ino.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The number of a base object, given when it is first seen.
+    pub(crate) fn base_ino(&self, meter: &Arc<Meter>, parent: Ino, name: &Name) -> Result<Ino> {
+        let link = Link { parent, name: name.clone() };
+        let mut names = self.names.lock();
+        if let Some(ino) = names.by_link.get(&link) {
+            return Ok(*ino);
+        }
+        let bytes = NAME_BYTES + 2 * name.len() as u64;
+        match &mut names.charge {
+            Some(charge) => charge.grow(bytes)?,
+            charge => *charge = Some(meter.charge(bytes)?),
+        }
+        let ino = self.next_ino();
+        names.by_link.insert(link.clone(), ino);
+        names.by_ino.insert(ino, link);
+        Ok(ino)
+    }
+
+    /// The number of a base object when it has one already.
+    pub(crate) fn known_base_ino(&self, link: &Link) -> Option<Ino> {
+        self.names.lock().by_link.get(link).copied()
+    }
+
+    /// Where a base object stands in the base; `None` for the root and for what is not of it.
+    pub(crate) fn base_link(&self, ino: Ino) -> Option<Link> {
+        self.names.lock().by_ino.get(&ino).cloned()
+    }
+
+    /// The path in the base of an object of the base.
+    pub(crate) fn base_path(&self, ino: Ino) -> VPath {
+        let names = self.names.lock();
+        let mut components = Vec::new();
+        let mut at = ino;
+        while let Some(link) = names.by_ino.get(&at) {
+            components.push(link.name.clone());
+            at = link.parent;
+        }
+        components.reverse();
+        VPath::from_names(components)
+    }
+}
+
+/// Bytes charged for knowing one object of the base by its number.
+const NAME_BYTES: u64 = 192;
