@@ -5,6 +5,7 @@
 
 pub mod fault;
 mod handle;
+mod listing;
 mod real;
 
 use std::any::Any;
@@ -14,6 +15,8 @@ use std::sync::Arc;
 
 use crate::Name;
 
+pub use fault::FaultDir;
+pub use listing::{DirItem, Listing};
 pub use real::RealDir;
 
 /// What kind of object an entry is.
@@ -53,24 +56,6 @@ pub struct Fingerprint {
     pub mode: u32,
     /// Kind of the object.
     pub kind: FileKind,
-}
-
-/// One entry of a directory.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DirItem {
-    /// Name of the entry.
-    pub name: Name,
-    /// Kind of what it names.
-    pub kind: FileKind,
-}
-
-/// The entries of a directory.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Listing {
-    /// Entries in the order of the bytes of their names.
-    pub items: Vec<DirItem>,
-    /// Entries whose names are not UTF-8, sorted, with the bad bytes replaced: for messages only.
-    pub skipped: Vec<String>,
 }
 
 /// What [`Dir::rename`] does with an object that already has the new name.

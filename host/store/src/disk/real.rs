@@ -5,10 +5,8 @@
 //! handle is inherited by a child process.
 
 use std::any::Any;
-use std::ffi::OsStr;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -16,9 +14,8 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags, ResolveFlags, Sta
 use rustix::io::{Errno, retry_on_intr};
 
 use super::handle::{DESCRIPTION, HeldLock, RealFile, describe, fingerprint, kind};
-use super::{
-    Dir, DirItem, Durability, File, FileKind, Fingerprint, Listing, LockGuard, RenameMode,
-};
+use super::listing::ListingBuilder;
+use super::{Dir, Durability, File, FileKind, Fingerprint, Listing, LockGuard, RenameMode};
 use crate::Name;
 
 /// Longest path in bytes, separators included, that one walk takes, and longest link target.
@@ -150,38 +147,18 @@ impl Dir for RealDir {
     }
 
     fn list(&self, entries_max: usize) -> io::Result<Listing> {
-        let mut listing = Listing::default();
+        let mut listing = ListingBuilder::new(entries_max);
         let mut entries = rustix::fs::Dir::new(self.reopen()?)?;
         while let Some(entry) = entries.read() {
             let entry = entry?;
-            let bytes = entry.file_name().to_bytes();
-            if matches!(bytes, b"." | b"..") {
-                continue;
-            }
-            if listing.items.len() + listing.skipped.len() == entries_max {
-                return Err(too_many_entries(entries_max));
-            }
-            let Some(name) = std::str::from_utf8(bytes)
-                .ok()
-                .and_then(|n| Name::new(n).ok())
-            else {
-                listing
-                    .skipped
-                    .push(OsStr::from_bytes(bytes).to_string_lossy().into_owned());
-                continue;
-            };
-            let kind = match entry.file_type() {
-                FileType::Unknown => match self.stat(&name) {
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                    found => found?.kind,
-                },
-                known => kind(known),
-            };
-            listing.items.push(DirItem { name, kind });
+            listing.add(entry.file_name().to_bytes(), |name| {
+                match entry.file_type() {
+                    FileType::Unknown => self.stat(name).map(|found| found.kind),
+                    known => Ok(kind(known)),
+                }
+            })?;
         }
-        listing.items.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-        listing.skipped.sort_unstable();
-        Ok(listing)
+        Ok(listing.finish())
     }
 
     fn read_link(&self, name: &Name) -> io::Result<String> {
@@ -428,9 +405,4 @@ fn invalid_data(name: &Name, why: &str) -> io::Error {
         io::ErrorKind::InvalidData,
         format!("the target of link {name:?} {why}"),
     )
-}
-
-fn too_many_entries(entries_max: usize) -> io::Error {
-    let text = format!("the directory has more than {entries_max} entries");
-    io::Error::new(io::ErrorKind::QuotaExceeded, text)
 }
