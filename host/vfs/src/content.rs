@@ -6,7 +6,7 @@
 
 mod chunk;
 mod compact;
-pub mod delta;
+mod delta;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -17,13 +17,12 @@ use std::sync::Arc;
 
 use imbl::OrdMap;
 
-pub use self::chunk::DataSlice;
-use self::chunk::Chunk;
+use self::chunk::{Chunk, DataSlice};
 use crate::error::Result;
 use crate::meter::{Charge, Meter};
 
 /// The largest length of a file, as POSIX counts it: offsets are signed there.
-pub const CONTENT_BYTES_MAX: u64 = i64::MAX as u64;
+pub(crate) const CONTENT_BYTES_MAX: u64 = i64::MAX as u64;
 
 /// What a node of the index takes; it holds 16 pieces and is at least half full but for the last.
 const INDEX_NODE_BYTES: u64 = 576;
@@ -33,7 +32,7 @@ const INDEX_NODE_PIECES: u64 = 8;
 ///
 /// `Clone` is O(1) and shares everything; the clone is a snapshot that later writes do not reach.
 #[derive(Clone, Debug, Default)]
-pub struct Pieces {
+pub(crate) struct Pieces {
     /// Pieces by their offset, disjoint. What none covers is the pristine byte at the same offset
     /// below `kept`, and zero from there on.
     index: OrdMap<u64, Piece>,
@@ -45,7 +44,7 @@ pub struct Pieces {
 
 /// A stretch of content, in the order of the file.
 #[derive(Clone, Debug)]
-pub enum Segment {
+pub(crate) enum Segment {
     /// `len` bytes of the pristine version, from `offset` there.
     Keep {
         /// Offset in the pristine version.
@@ -65,46 +64,60 @@ pub enum Segment {
 #[derive(Clone, Debug)]
 enum Piece {
     /// Bytes of the chunk, at the same file offset as the piece.
-    Data { chunk: Arc<Chunk>, len: u64 },
-    Keep { offset: u64, len: u64 },
-    Zero { len: u64 },
+    Data {
+        chunk: Arc<Chunk>,
+        len: u64,
+    },
+    Keep {
+        offset: u64,
+        len: u64,
+    },
+    Zero {
+        len: u64,
+    },
 }
 
 impl Pieces {
     /// The unchanged content of a pristine version of `len` bytes. Holds nothing.
-    pub fn pristine(len: u64) -> Self {
-        Self { kept: len, len, ..Self::default() }
+    pub(crate) fn pristine(len: u64) -> Self {
+        Self {
+            kept: len,
+            len,
+            ..Self::default()
+        }
     }
 
     /// Empty content. Holds nothing.
-    pub fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         Self::default()
     }
 
     /// Length in bytes.
-    pub fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         self.len
     }
 
-    /// Tells whether the length is zero.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
     /// Tells whether this is the whole pristine version of `pristine_len` bytes and nothing else.
-    pub fn is_pristine(&self, pristine_len: u64) -> bool {
+    pub(crate) fn is_pristine(&self, pristine_len: u64) -> bool {
         self.index.is_empty() && self.len == pristine_len && self.kept == pristine_len
     }
 
+    /// Tells, in O(1), that nothing was written since one was cloned from the other. May miss it.
+    pub(crate) fn same(&self, other: &Self) -> bool {
+        self.index.ptr_eq(&other.index) && self.len == other.len && self.kept == other.kept
+    }
+
     /// Number of written bytes that are live. Walks the pieces.
-    pub fn data_bytes(&self) -> u64 {
+    pub(crate) fn data_bytes(&self) -> u64 {
         self.chunks().map(|(_, len)| len).sum()
     }
 
     /// What is held for this content, shared or not, as it is charged. Walks the pieces.
-    pub fn memory_bytes(&self) -> u64 {
-        let held: BTreeMap<_, _> =
-            self.chunks().map(|(chunk, _)| (Arc::as_ptr(chunk), chunk.held_bytes())).collect();
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        let held: BTreeMap<_, _> = self
+            .chunks()
+            .map(|(chunk, _)| (Arc::as_ptr(chunk), chunk.held_bytes()))
+            .collect();
         held.values().sum::<u64>() + index_bytes(self.index.len())
     }
 
@@ -112,7 +125,7 @@ impl Pieces {
     ///
     /// Takes no memory, apart from copying a small rest out of a large chunk, which is left undone
     /// when the meter refuses it. The caller has checked `len` against its limit.
-    pub fn set_len(&mut self, len: u64) {
+    pub(crate) fn set_len(&mut self, len: u64) {
         if len < self.len {
             self.kept = self.kept.min(len);
             self.cut(len..u64::MAX);
@@ -123,7 +136,7 @@ impl Pieces {
     }
 
     /// The segments of `range`, cut to the length of the content. Adjacent ones may be of one kind.
-    pub fn segments(&self, range: Range<u64>) -> impl Iterator<Item = Segment> + '_ {
+    pub(crate) fn segments(&self, range: Range<u64>) -> impl Iterator<Item = Segment> + '_ {
         let end = range.end.min(self.len);
         let mut at = range.start.min(end);
         let first = self.covering(at).map_or(at, |(key, _)| key);
@@ -148,7 +161,7 @@ impl Pieces {
     /// # Errors
     ///
     /// What `fetch` returns.
-    pub fn read_at(
+    pub(crate) fn read_at(
         &self,
         buf: &mut [u8],
         offset: u64,
@@ -187,15 +200,23 @@ impl Pieces {
     fn background(&self, range: Range<u64>) -> Segment {
         if range.start < self.kept {
             let len = range.end.min(self.kept) - range.start;
-            Segment::Keep { offset: range.start, len }
+            Segment::Keep {
+                offset: range.start,
+                len,
+            }
         } else {
-            Segment::Zero { len: range.end - range.start }
+            Segment::Zero {
+                len: range.end - range.start,
+            }
         }
     }
 
     /// Takes every piece out of `range`, splitting those that reach over its ends.
     fn cut(&mut self, range: Range<u64>) {
-        let before = self.covering(range.start).map(|(key, _)| key).filter(|key| *key < range.start);
+        let before = self
+            .covering(range.start)
+            .map(|(key, _)| key)
+            .filter(|key| *key < range.start);
         if let Some(key) = before
             && let Some(piece) = self.index.get_mut(&key)
         {
@@ -203,9 +224,15 @@ impl Pieces {
             piece.set_len(range.start - key);
             self.put_back(range.end, tail);
         }
-        while let Some((&key, _)) = self.index.get_next(&range.start).filter(|(k, _)| **k < range.end)
+        while let Some((&key, _)) = self
+            .index
+            .get_next(&range.start)
+            .filter(|(k, _)| **k < range.end)
         {
-            let tail = self.index.remove(&key).and_then(|piece| piece.part(key, range.end));
+            let tail = self
+                .index
+                .remove(&key)
+                .and_then(|piece| piece.part(key, range.end));
             self.put_back(range.end, tail);
         }
     }
@@ -244,8 +271,7 @@ impl Pieces {
 
 impl Segment {
     /// Length in bytes; never zero in what [`Pieces::segments`] yields.
-    #[expect(clippy::len_without_is_empty, reason = "segments are never empty")]
-    pub fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         match self {
             Self::Keep { len, .. } | Self::Zero { len } => *len,
             Self::Data(bytes) => bytes.len() as u64,
@@ -268,10 +294,18 @@ impl Piece {
 
     /// What remains of the piece, which stands at `key`, from `from` on.
     fn part(&self, key: u64, from: u64) -> Option<Self> {
-        let len = (key + self.len()).checked_sub(from).filter(|len| *len > 0)?;
+        let len = (key + self.len())
+            .checked_sub(from)
+            .filter(|len| *len > 0)?;
         Some(match self {
-            Self::Data { chunk, .. } => Self::Data { chunk: Arc::clone(chunk), len },
-            Self::Keep { offset, .. } => Self::Keep { offset: offset + (from - key), len },
+            Self::Data { chunk, .. } => Self::Data {
+                chunk: Arc::clone(chunk),
+                len,
+            },
+            Self::Keep { offset, .. } => Self::Keep {
+                offset: offset + (from - key),
+                len,
+            },
             Self::Zero { .. } => Self::Zero { len },
         })
     }
@@ -280,7 +314,10 @@ impl Piece {
         let len = range.end - range.start;
         match self {
             Self::Data { chunk, .. } => Segment::Data(chunk.slice(range)),
-            Self::Keep { offset, .. } => Segment::Keep { offset: offset + (range.start - key), len },
+            Self::Keep { offset, .. } => Segment::Keep {
+                offset: offset + (range.start - key),
+                len,
+            },
             Self::Zero { .. } => Segment::Zero { len },
         }
     }

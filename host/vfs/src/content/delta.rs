@@ -1,0 +1,311 @@
+//! A copy/insert delta in linear time: which stretches of new bytes stand in the pristine bytes.
+//!
+//! **Invariant:** applying the hunks to the pristine bytes gives the new bytes; the work is at most
+//! a constant per byte and the index at most 8 MiB, whatever the bytes. Used when a rewritten file
+//! is closed, so that only what changed is kept.
+
+use std::ops::Range;
+
+/// Copies shorter than this are not looked for.
+pub(crate) const MATCH_BYTES_MIN: usize = 64;
+
+/// Length of the hashed windows; every [`MATCH_BYTES_MIN`] stretch holds an indexed one when the
+/// pristine version is below [`WINDOWS_MAX`] windows.
+const WINDOW_BYTES: usize = 32;
+
+/// Protects memory: a larger pristine version is indexed more sparsely.
+const WINDOWS_MAX: usize = 1 << 20;
+
+const MULTIPLIER: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// One step of a delta, in the order of the new bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hunk {
+    /// `len` bytes as they stand in the pristine bytes from `offset` on.
+    Keep {
+        /// Offset in the pristine bytes.
+        offset: u64,
+        /// Length in bytes.
+        len: u64,
+    },
+    /// `len` new bytes.
+    Data {
+        /// Length in bytes.
+        len: u64,
+    },
+    /// `len` zero bytes that are a hole; never found, only passed on.
+    Zero {
+        /// Length in bytes.
+        len: u64,
+    },
+}
+
+/// Finds hunks piece by piece: new bytes are fed in order and in windows of any size.
+pub(super) struct Differ<'a> {
+    pristine: &'a [u8],
+    index: Option<Index>,
+    hunks: Vec<Hunk>,
+    /// Where the pristine bytes go on if the new ones so far were only replaced, not moved.
+    expected: usize,
+    pub(super) steps: Steps,
+}
+
+/// Counts compared bytes, in tests only: there it shows that the work is linear.
+#[derive(Default)]
+pub(super) struct Steps {
+    #[cfg(test)]
+    pub(super) count: usize,
+}
+
+/// Where in the pristine bytes a window may stand: the first of those with its hash.
+struct Index {
+    /// Number of the indexed window plus one; zero is free.
+    slots: Vec<u32>,
+    stride: usize,
+    shift: u32,
+}
+
+/// A stretch of the new bytes that stands at `offset` of the pristine ones.
+struct Match {
+    new: Range<usize>,
+    offset: usize,
+}
+
+impl<'a> Differ<'a> {
+    pub(super) fn new(pristine: &'a [u8]) -> Self {
+        Self {
+            pristine,
+            index: None,
+            hunks: Vec::new(),
+            expected: 0,
+            steps: Steps::default(),
+        }
+    }
+
+    /// Adds the hunks of the next new bytes.
+    pub(super) fn feed(&mut self, new: &[u8]) {
+        let going_on = common_prefix(new, self.pristine.get(self.expected..).unwrap_or_default());
+        self.steps.count(going_on);
+        self.keep(self.expected, going_on);
+        let mut pending = going_on;
+        let mut at = going_on;
+        let mut hash = Rolling::of(new, at);
+        let mut diagonal_from = at;
+        while at + WINDOW_BYTES <= new.len() {
+            self.steps.count(1);
+            let diagonal = self.expected + (at - pending);
+            let mut found = None;
+            if at >= diagonal_from {
+                found = self.try_at(new, pending, at, diagonal);
+                diagonal_from = at + 1 + self.equal_bytes(new, at, diagonal, MATCH_BYTES_MIN);
+            }
+            let found = found.or_else(|| {
+                let offset = self.look_up(hash.0)?;
+                self.try_at(new, pending, at, offset)
+            });
+            let Some(found) = found else {
+                hash.roll(new, at);
+                at += 1;
+                continue;
+            };
+            self.data(found.new.start - pending);
+            self.keep(found.offset, found.new.len());
+            at = found.new.end;
+            pending = at;
+            diagonal_from = at;
+            hash = Rolling::of(new, at);
+        }
+        self.data(new.len() - pending);
+    }
+
+    /// Adds a stretch that is known to be kept.
+    pub(super) fn keep(&mut self, offset: usize, len: usize) {
+        self.expected = offset + len;
+        push(
+            &mut self.hunks,
+            Hunk::Keep {
+                offset: offset as u64,
+                len: len as u64,
+            },
+        );
+    }
+
+    /// Adds a hole.
+    pub(super) fn zero(&mut self, len: u64) {
+        self.expected = self
+            .expected
+            .saturating_add(usize::try_from(len).unwrap_or(usize::MAX));
+        push(&mut self.hunks, Hunk::Zero { len });
+    }
+
+    pub(super) fn finish(self) -> Vec<Hunk> {
+        self.hunks
+    }
+
+    fn data(&mut self, len: usize) {
+        self.expected = self.expected.saturating_add(len);
+        push(&mut self.hunks, Hunk::Data { len: len as u64 });
+    }
+
+    fn look_up(&mut self, hash: u64) -> Option<usize> {
+        self.index
+            .get_or_insert_with(|| Index::of(self.pristine))
+            .find(hash)
+    }
+
+    /// Extends a match both ways; backwards only over bytes that no hunk holds yet.
+    fn try_at(&mut self, new: &[u8], pending: usize, at: usize, offset: usize) -> Option<Match> {
+        let after = self.equal_bytes(new, at, offset, usize::MAX);
+        if after == 0 {
+            return None;
+        }
+        let before = common_suffix(&new[pending..at], &self.pristine[..offset]);
+        self.steps.count(before + after);
+        let found = Match {
+            new: at - before..at + after,
+            offset: offset - before,
+        };
+        (before + after >= MATCH_BYTES_MIN).then_some(found)
+    }
+
+    fn equal_bytes(&self, new: &[u8], at: usize, offset: usize, max: usize) -> usize {
+        let pristine = self.pristine.get(offset..).unwrap_or_default();
+        let len = (new.len() - at).min(max);
+        common_prefix(&new[at..at + len], pristine)
+    }
+}
+
+impl Steps {
+    #[cfg(test)]
+    fn count(&mut self, steps: usize) {
+        self.count += steps;
+    }
+
+    #[cfg(not(test))]
+    fn count(&self, _steps: usize) {}
+}
+
+impl Index {
+    fn of(pristine: &[u8]) -> Self {
+        let stride = WINDOW_BYTES.max(pristine.len().div_ceil(WINDOWS_MAX));
+        let windows = pristine.len() / stride;
+        let slots_count = (windows * 2).next_power_of_two().max(2);
+        let shift = u64::BITS - slots_count.trailing_zeros();
+        let mut index = Self {
+            slots: vec![0; slots_count],
+            stride,
+            shift,
+        };
+        for (window, number) in (0..windows).zip(1_u32..) {
+            let hash = Rolling::of(pristine, window * stride).0;
+            let slot = index.slot(hash);
+            if index.slots[slot] == 0 {
+                index.slots[slot] = number;
+            }
+        }
+        index
+    }
+
+    fn find(&self, hash: u64) -> Option<usize> {
+        let number = self.slots[self.slot(hash)];
+        number
+            .checked_sub(1)
+            .map(|window| window as usize * self.stride)
+    }
+
+    fn slot(&self, hash: u64) -> usize {
+        usize::try_from(hash.wrapping_mul(MULTIPLIER) >> self.shift).expect("below the slot count")
+    }
+}
+
+/// A polynomial hash of one window.
+struct Rolling(u64);
+
+impl Rolling {
+    /// Multiplier of the byte that leaves the window.
+    const OLDEST: u64 = {
+        let (mut power, mut step) = (1_u64, 0);
+        while step < WINDOW_BYTES {
+            power = power.wrapping_mul(MULTIPLIER);
+            step += 1;
+        }
+        power
+    };
+
+    /// The hash of the window at `at`, or nothing of use when it is cut short by the end.
+    fn of(bytes: &[u8], at: usize) -> Self {
+        let window = bytes.get(at..at + WINDOW_BYTES).unwrap_or_default();
+        Self(window.iter().fold(0, |hash, byte| Self::push(hash, *byte)))
+    }
+
+    /// Moves from the window at `at` to the next one.
+    fn roll(&mut self, bytes: &[u8], at: usize) {
+        if let Some(byte) = bytes.get(at + WINDOW_BYTES) {
+            let oldest = Self::OLDEST.wrapping_mul(u64::from(bytes[at]) + 1);
+            self.0 = Self::push(self.0, *byte).wrapping_sub(oldest);
+        }
+    }
+
+    fn push(hash: u64, byte: u8) -> u64 {
+        hash.wrapping_mul(MULTIPLIER)
+            .wrapping_add(u64::from(byte) + 1)
+    }
+}
+
+/// Adds a hunk, joining it with the last where they go on into each other.
+pub(super) fn push(hunks: &mut Vec<Hunk>, hunk: Hunk) {
+    if hunk.len() == 0 {
+        return;
+    }
+    match (hunks.last_mut(), hunk) {
+        (
+            Some(Hunk::Keep { offset, len }),
+            Hunk::Keep {
+                offset: next,
+                len: more,
+            },
+        ) if *offset + *len == next => {
+            *len += more;
+        }
+        (Some(Hunk::Data { len }), Hunk::Data { len: more })
+        | (Some(Hunk::Zero { len }), Hunk::Zero { len: more }) => *len += more,
+        _ => hunks.push(hunk),
+    }
+}
+
+impl Hunk {
+    /// Length in bytes.
+    pub(crate) fn len(&self) -> u64 {
+        match self {
+            Self::Keep { len, .. } | Self::Data { len } | Self::Zero { len } => *len,
+        }
+    }
+}
+
+/// Number of equal bytes at the start.
+pub(super) fn common_prefix(a: &[u8], b: &[u8]) -> usize {
+    const STEP: usize = 32;
+    let len = a.len().min(b.len());
+    let blocks = a.chunks_exact(STEP).zip(b.chunks_exact(STEP));
+    let equal = blocks.take_while(|(a, b)| a == b).count() * STEP;
+    equal
+        + a[equal..len]
+            .iter()
+            .zip(&b[equal..len])
+            .take_while(|(a, b)| a == b)
+            .count()
+}
+
+/// Number of equal bytes at the end.
+pub(super) fn common_suffix(a: &[u8], b: &[u8]) -> usize {
+    const STEP: usize = 32;
+    let len = a.len().min(b.len());
+    let (a, b) = (&a[a.len() - len..], &b[b.len() - len..]);
+    let blocks = a.rchunks_exact(STEP).zip(b.rchunks_exact(STEP));
+    let equal = blocks.take_while(|(a, b)| a == b).count() * STEP;
+    let rest = a[..len - equal]
+        .iter()
+        .rev()
+        .zip(b[..len - equal].iter().rev());
+    equal + rest.take_while(|(a, b)| a == b).count()
+}
