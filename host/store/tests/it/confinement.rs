@@ -1,7 +1,9 @@
 //! Hostile entries in the tree: every operation on each, by both ways of resolving.
 
 use std::io;
+use std::os::fd::AsRawFd;
 
+use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use rustix::fs::{FileType, Mode};
 use session_fs_store::Name;
 use session_fs_store::disk::{FileKind, RenameMode};
@@ -142,6 +144,29 @@ fn only_regular_files_open() {
             assert_eq!(outcome(&open), *expected, "{way} open {entry}");
             assert_eq!(outcome(&write), *expected, "{way} open_writable {entry}");
         }
+    }
+}
+
+/// Opening a device can rewind a tape or start a watchdog, opening a FIFO wakes its writer: the
+/// refusal must come before, not after. The kernel's own notice of an opening is the witness.
+#[test]
+fn a_refused_fifo_was_not_opened_for_a_moment() {
+    for (way, sandbox) in hostile() {
+        let raw = sandbox.folder.open_dir("root").expect("exists");
+        let witness = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).expect("inotify");
+        let fifo = format!("/proc/self/fd/{}/fifo", raw.as_raw_fd());
+        inotify::add_watch(&witness, fifo, WatchFlags::OPEN).expect("exists");
+        let opened = [
+            sandbox.root.open(&name("fifo")),
+            sandbox.root.open_writable(&name("fifo")),
+        ];
+        assert_eq!(
+            opened.map(|result| outcome(&result)),
+            ["PermissionDenied"; 2],
+            "{way}"
+        );
+        let noticed = rustix::io::read(&witness, &mut [0; 256]);
+        assert_eq!(noticed, Err(rustix::io::Errno::AGAIN), "{way}");
     }
 }
 
