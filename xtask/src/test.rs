@@ -22,24 +22,28 @@ pub(crate) struct Options {
 /// Sets up what the guests need, then runs the tests.
 pub(crate) fn run(bench: &Workbench, options: &Options) -> Result<()> {
     setup::ensure(bench)?;
+    let args = with_packages(&options.args);
     if !has_nextest(bench) {
         // cargo's own runner includes the examples of the documentation
-        return bench.run(
-            bench
-                .cargo()
-                .args(["test", "--workspace"])
-                .args(&options.args),
-        );
+        return bench.run(bench.cargo().arg("test").args(args));
     }
     if options.args.is_empty() {
         bench.run(bench.cargo().args(["test", "--workspace", "--doc"]))?;
     }
-    bench.run(
-        bench
-            .cargo()
-            .args(["nextest", "run", "--workspace"])
-            .args(&options.args),
-    )
+    bench.run(bench.cargo().args(["nextest", "run"]).args(args))
+}
+
+/// The runner's arguments; all packages unless they choose some.
+fn with_packages(args: &[String]) -> Vec<&str> {
+    let chooses = |arg: &String| arg.starts_with("-p") || arg.starts_with("--package");
+    let all = if args.iter().any(chooses) {
+        None
+    } else {
+        Some("--workspace")
+    };
+    all.into_iter()
+        .chain(args.iter().map(String::as_str))
+        .collect()
 }
 
 fn has_nextest(bench: &Workbench) -> bool {
@@ -50,4 +54,17 @@ fn has_nextest(bench: &Workbench) -> bool {
         .stderr(Stdio::null())
         .status()
         .is_ok_and(|status| status.success())
+}
+
+#[test]
+fn the_whole_workspace_unless_packages_are_chosen() {
+    for (args, expected) in [
+        ("", "--workspace"),
+        ("rename --nocapture", "--workspace rename --nocapture"),
+        ("-p xtask", "-p xtask"),
+        ("a --package=xtask", "a --package=xtask"),
+    ] {
+        let args: Vec<String> = args.split_whitespace().map(String::from).collect();
+        assert_eq!(with_packages(&args).join(" "), expected);
+    }
 }

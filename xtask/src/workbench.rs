@@ -51,13 +51,13 @@ impl Workbench {
         &self.target
     }
 
-    /// Reads the workspace and its whole dependency graph for the machine we are on, offline.
+    /// Reads the workspace and its whole dependency graph for the machine we are on.
     pub(crate) fn metadata(&self, host: &str) -> Result<Metadata> {
         MetadataCommand::new()
             .current_dir(&self.root)
-            .other_options(["--offline", "--filter-platform", host].map(String::from))
+            .other_options(["--filter-platform", host].map(String::from))
             .exec()
-            .context("cannot read the dependency graph; has the workspace been built once?")
+            .context("cannot read the dependency graph with `cargo metadata`")
     }
 
     /// A `cargo` command at the root.
