@@ -128,9 +128,9 @@ impl Pieces {
     pub(crate) fn set_len(&mut self, len: u64) {
         if len < self.len {
             self.kept = self.kept.min(len);
-            self.cut(len..u64::MAX);
+            let loosened = self.cut(len..u64::MAX);
+            self.relieve(loosened);
             self.release_index();
-            self.relieve_before(len);
         }
         self.len = len;
     }
@@ -211,30 +211,31 @@ impl Pieces {
         }
     }
 
-    /// Takes every piece out of `range`, splitting those that reach over its ends.
-    fn cut(&mut self, range: Range<u64>) {
-        let before = self
-            .covering(range.start)
-            .map(|(key, _)| key)
-            .filter(|key| *key < range.start);
-        if let Some(key) = before
+    /// Takes every piece out of `range`, splitting those that reach over its ends. Returns the
+    /// chunks that are used less now and may still be used elsewhere in this content.
+    fn cut(&mut self, range: Range<u64>) -> Vec<Arc<Chunk>> {
+        let mut loosened = Vec::new();
+        let before = self.covering(range.start).map(|(key, _)| key);
+        if let Some(key) = before.filter(|key| *key < range.start)
             && let Some(piece) = self.index.get_mut(&key)
         {
             let tail = piece.part(key, range.end);
             piece.set_len(range.start - key);
+            loosened.extend(piece.used_outside(&range));
             self.put_back(range.end, tail);
         }
-        while let Some((&key, _)) = self
-            .index
-            .get_next(&range.start)
-            .filter(|(k, _)| **k < range.end)
-        {
-            let tail = self
-                .index
-                .remove(&key)
-                .and_then(|piece| piece.part(key, range.end));
-            self.put_back(range.end, tail);
+        while let Some(key) = self.key_from(range.start).filter(|key| *key < range.end) {
+            let Some(piece) = self.index.remove(&key) else {
+                break;
+            };
+            loosened.extend(piece.used_outside(&range));
+            self.put_back(range.end, piece.part(key, range.end));
         }
+        loosened
+    }
+
+    fn key_from(&self, offset: u64) -> Option<u64> {
+        self.index.get_next(&offset).map(|(key, _)| *key)
     }
 
     fn put_back(&mut self, key: u64, tail: Option<Piece>) {
@@ -290,6 +291,15 @@ impl Piece {
         match self {
             Self::Data { len, .. } | Self::Keep { len, .. } | Self::Zero { len } => *len = new,
         }
+    }
+
+    /// The chunk of the piece, when a part of it lies outside `range`.
+    fn used_outside(&self, range: &Range<u64>) -> Option<Arc<Chunk>> {
+        let Self::Data { chunk, .. } = self else {
+            return None;
+        };
+        let window = chunk.window();
+        (window.start < range.start || window.end > range.end).then(|| Arc::clone(chunk))
     }
 
     /// What remains of the piece, which stands at `key`, from `from` on.

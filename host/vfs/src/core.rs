@@ -54,12 +54,20 @@ impl Core {
 
     /// The present state, for reading.
     pub(crate) fn view<'a>(&'a mut self, world: &'a World) -> View<'a> {
-        View { world, tree: &self.tree, reads: &mut self.reads }
+        View {
+            world,
+            tree: &self.tree,
+            reads: &mut self.reads,
+        }
     }
 
     /// The state at the beginning, for reading.
     pub(crate) fn start_view<'a>(&'a mut self, world: &'a World) -> View<'a> {
-        View { world, tree: &self.start, reads: &mut self.reads }
+        View {
+            world,
+            tree: &self.start,
+            reads: &mut self.reads,
+        }
     }
 
     /// The inode to change, made from the base's object when the session does not hold it yet.
@@ -69,13 +77,18 @@ impl Core {
             self.tree.insert(ino, inode);
         }
         let held = self.tree.get_mut(ino, &world.meter)?;
-        held.ok_or_else(|| Error::Stale { path: world.family.base_path(ino).to_string() })
+        held.ok_or_else(|| Error::Stale {
+            path: world.family.base_path(ino).to_string(),
+        })
     }
 
     fn copy_up(&mut self, world: &World, ino: Ino) -> Result<Inode> {
         let stat = self.reads.stat(world, ino)?;
         let body = match stat.kind {
-            Kind::Directory => Body::Directory(Directory { has_base: true, ..Directory::default() }),
+            Kind::Directory => Body::Directory(Directory {
+                has_base: true,
+                ..Directory::default()
+            }),
             Kind::File => Body::File(File {
                 origin: Some(Origin { ino, stat }),
                 pieces: Pieces::pristine(stat.size),
@@ -85,7 +98,12 @@ impl Core {
         };
         let charge = world.meter.charge(INODE_BYTES)?;
         let links = world.family.base_link(ino).into_iter().collect();
-        Ok(Inode { links, body, times: base_times(&stat), charge })
+        Ok(Inode {
+            links,
+            body,
+            times: base_times(&stat),
+            _charge: charge,
+        })
     }
 
     /// The file to change, or the error of an object that is none.
@@ -116,7 +134,12 @@ impl Core {
     ) -> Result<Ino> {
         let charge = world.meter.charge(INODE_BYTES + body_bytes(&body))?;
         let ino = world.family.next_ino();
-        let inode = Inode { links: smallvec::SmallVec::new(), body, times: Times::new(now), charge };
+        let inode = Inode {
+            links: smallvec::SmallVec::new(),
+            body,
+            times: Times::new(now),
+            _charge: charge,
+        };
         self.tree.insert(ino, inode);
         let linked = self.link(world, dir, name, ino, now);
         if linked.is_err() {
@@ -139,14 +162,20 @@ impl Core {
         let charge = world.meter.charge(SLOT_BYTES + name.len() as u64)?;
         self.directory_mut(world, dir, now)?;
         let inode = self.inode_mut(world, ino)?;
-        inode.links.push(Link { parent: dir, name: name.clone() });
+        inode.links.push(Link {
+            parent: dir,
+            name: name.clone(),
+        });
         inode.times.changed = Some(now);
         let kind = inode.kind();
         let directory = self.directory_mut(world, dir, now)?;
         if pristine == Some(ino) {
             directory.slots.remove(name);
         } else {
-            let slot = Slot { target: Some((ino, kind)), _charge: Arc::new(charge) };
+            let slot = Slot {
+                target: Some((ino, kind)),
+                _charge: Arc::new(charge),
+            };
             directory.slots.insert(name.clone(), slot);
         }
         Ok(())
@@ -180,11 +209,19 @@ impl Core {
         // Both inodes are made changeable before either is changed.
         self.directory_mut(world, dir, now)?;
         let inode = self.inode_mut(world, ino)?;
-        inode.links.retain(|link| !(link.parent == dir && link.name == *name));
+        inode
+            .links
+            .retain(|link| !(link.parent == dir && link.name == *name));
         inode.times.changed = Some(now);
         let directory = self.directory_mut(world, dir, now)?;
         if in_base {
-            directory.slots.insert(name.clone(), Slot { target: None, _charge: Arc::new(charge) });
+            directory.slots.insert(
+                name.clone(),
+                Slot {
+                    target: None,
+                    _charge: Arc::new(charge),
+                },
+            );
         } else {
             directory.slots.remove(name);
         }
@@ -193,7 +230,10 @@ impl Core {
 
     /// Drops an object that has neither a name nor a handle.
     pub(crate) fn forget_if_unused(&mut self, ino: Ino) {
-        let unlinked = self.tree.get(ino).is_some_and(|inode| inode.links.is_empty());
+        let unlinked = self
+            .tree
+            .get(ino)
+            .is_some_and(|inode| inode.links.is_empty());
         if unlinked && ino != Ino::ROOT && !self.opens.contains_key(&ino) {
             self.tree.remove(ino);
         }
@@ -207,7 +247,9 @@ impl Core {
         name: &Name,
     ) -> Result<Option<Child>> {
         let has_base = match self.tree.get(dir) {
-            Some(inode) => inode.as_directory().is_some_and(|directory| directory.has_base),
+            Some(inode) => inode
+                .as_directory()
+                .is_some_and(|directory| directory.has_base),
             None => true,
         };
         if !has_base {
@@ -220,7 +262,9 @@ impl Core {
     fn check_place(&mut self, world: &World, dir: Ino, name: &Name) -> Result<()> {
         let view = self.view(world);
         let Some(path) = view.path(dir) else {
-            return Err(Error::NotFound { path: name.to_string() });
+            return Err(Error::NotFound {
+                path: name.to_string(),
+            });
         };
         if path.components().len() >= PATH_DEPTH_MAX {
             return Err(Error::InvalidPath {

@@ -242,7 +242,10 @@ impl Error {
 
     /// An input/output error at a path of the base.
     pub fn io(path: impl fmt::Display, source: std::io::Error) -> Self {
-        Self::Io { path: Some(path.to_string()), source: Arc::new(source) }
+        Self::Io {
+            path: Some(path.to_string()),
+            source: Arc::new(source),
+        }
     }
 
     pub(crate) fn outside(path: &str) -> Self {
@@ -264,7 +267,9 @@ impl Error {
     }
 
     pub(crate) fn invalid(detail: impl Into<String>) -> Self {
-        Self::Invalid { detail: detail.into() }
+        Self::Invalid {
+            detail: detail.into(),
+        }
     }
 }
 
@@ -280,6 +285,8 @@ struct Grant<'a>(Option<&'a str>);
 
 impl fmt::Display for Grant<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.map_or(Ok(()), |grant| write!(f, "; the grant '{grant}' would allow it"))
+        self.0.map_or(Ok(()), |grant| {
+            write!(f, "; the grant '{grant}' would allow it")
+        })
     }
 }

@@ -36,7 +36,7 @@ pub(crate) struct Inode {
     pub(crate) body: Body,
     pub(crate) times: Times,
     /// Never read: gives the memory back when the last state that shares this inode goes.
-    pub(crate) charge: Charge,
+    pub(crate) _charge: Charge,
 }
 
 /// One name of an object.
@@ -131,7 +131,12 @@ impl Inode {
 impl Times {
     /// Times of an object that comes to be now.
     pub(crate) fn new(now: Timestamp) -> Self {
-        Self { accessed: Some(now), modified: Some(now), changed: Some(now), explicit: false }
+        Self {
+            accessed: Some(now),
+            modified: Some(now),
+            changed: Some(now),
+            explicit: false,
+        }
     }
 
     /// Records that the content changed.

@@ -55,13 +55,14 @@ mod merge;
 mod search;
 
 pub use base::{Base, BaseEntry, BaseFile, BaseStat, BaseVersion, DirectoryBase, EmptyBase};
-pub use change::{ChangeEntry, ChangeKind, ChangeSet, Edit, Side};
+pub use change::{Arrival, ChangeEntry, ChangeKind, ChangeSet, Departure, Side, Update};
 pub use descriptor::{Descriptor, DescriptorFlags, DirCursor, OpenFlags};
 pub use error::{DenialReason, Error, ErrorKind, PathFault, Result};
 pub use limits::{Limits, READ_BYTES_MAX};
-pub use merge::{Conflict, Merged};
+pub use merge::{Conflict, ConflictSide, Merged};
 pub use meter::{Charge, Meter};
 pub use path::VPath;
+pub use reads::Seen;
 pub use search::{SearchMatch, SearchPage, SearchQuery};
 pub use session::{Access, Metadata, Page, Sealed, Session, SessionOptions, Status};
 pub use store::{Digest, Name, NameError};

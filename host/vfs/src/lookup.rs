@@ -63,7 +63,9 @@ impl View<'_> {
             return Ok(None);
         }
         if let Some(held) = self.tree.get(dir) {
-            let Some(directory) = held.as_directory() else { return Ok(None) };
+            let Some(directory) = held.as_directory() else {
+                return Ok(None);
+            };
             if let Some(slot) = directory.slots.get(name) {
                 return Ok(slot.target);
             }
@@ -148,18 +150,31 @@ impl View<'_> {
         let mut base = from_base.iter().peekable();
         for (name, slot) in directory.into_iter().flat_map(|directory| &directory.slots) {
             while let Some(entry) = base.next_if(|entry| entry.name < *name) {
-                entries.push(DirEntry { name: entry.name.clone(), kind: entry.kind });
+                entries.push(DirEntry {
+                    name: entry.name.clone(),
+                    kind: entry.kind,
+                });
             }
             base.next_if(|entry| entry.name == *name);
             if let Some((_, kind)) = slot.target {
-                entries.push(DirEntry { name: name.clone(), kind });
+                entries.push(DirEntry {
+                    name: name.clone(),
+                    kind,
+                });
             }
         }
-        entries.extend(base.map(|entry| DirEntry { name: entry.name.clone(), kind: entry.kind }));
+        entries.extend(base.map(|entry| DirEntry {
+            name: entry.name.clone(),
+            kind: entry.kind,
+        }));
         let limit = self.world.limits.listing_entries_max;
         if entries.len() > limit {
             let used = entries.len() as u64;
-            return Err(Error::Quota { which: "listing-entries", used, limit: limit as u64 });
+            return Err(Error::Quota {
+                which: "listing-entries",
+                used,
+                limit: limit as u64,
+            });
         }
         Ok(entries)
     }
@@ -186,10 +201,13 @@ impl View<'_> {
             return inode.links.first().cloned();
         }
         let link = self.world.family.base_link(ino)?;
-        let slot = self.tree.get(link.parent).and_then(|inode| match inode.as_directory() {
-            Some(directory) => directory.slots.get(&link.name),
-            None => None,
-        });
+        let slot = self
+            .tree
+            .get(link.parent)
+            .and_then(|inode| match inode.as_directory() {
+                Some(directory) => directory.slots.get(&link.name),
+                None => None,
+            });
         slot.is_none().then_some(link)
     }
 

@@ -139,7 +139,9 @@ impl Route {
             match part {
                 "" | "." => {}
                 ".." => steps.push(Step::Up),
-                _ => steps.push(Step::Down(Name::new(part).map_err(|e| name_fault(text, &e))?)),
+                _ => steps.push(Step::Down(
+                    Name::new(part).map_err(|e| name_fault(text, &e))?,
+                )),
             }
             if steps.len() > PATH_DEPTH_MAX {
                 return Err(fault(text, PathFault::TooDeep));
@@ -147,7 +149,11 @@ impl Route {
         }
         let last = text.rsplit('/').next().unwrap_or(text);
         let directory = !text.is_empty() && matches!(last, "" | "." | "..");
-        Ok(Self { steps, absolute: text.starts_with('/'), directory })
+        Ok(Self {
+            steps,
+            absolute: text.starts_with('/'),
+            directory,
+        })
     }
 }
 
@@ -168,7 +174,10 @@ fn fault(path: &str, reason: PathFault) -> Error {
     } else {
         path.replace('\0', "\u{2400}")
     };
-    Error::InvalidPath { path: shown, reason }
+    Error::InvalidPath {
+        path: shown,
+        reason,
+    }
 }
 
 #[cfg(test)]
@@ -176,7 +185,9 @@ mod tests {
     use super::*;
 
     fn check(input: &str, expected: Result<&str, &str>) {
-        let found = VPath::parse(input).map(|path| path.to_string()).map_err(|e| e.to_string());
+        let found = VPath::parse(input)
+            .map(|path| path.to_string())
+            .map_err(|e| e.to_string());
         match expected {
             Ok(path) => assert_eq!(found.as_deref(), Ok(path), "{input:?}"),
             Err(part) => {
@@ -204,14 +215,25 @@ mod tests {
     #[test]
     fn a_route_keeps_what_a_directory_is_meant_by() {
         for (text, directory) in [("a", false), ("a/", true), ("a/.", true), ("a/..", true)] {
-            assert_eq!(Route::parse(text).expect("valid").directory, directory, "{text}");
+            assert_eq!(
+                Route::parse(text).expect("valid").directory,
+                directory,
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn rebase_moves_what_is_below() {
         let path = |text| VPath::parse(text).expect("valid");
-        assert_eq!(path("a/b/c").rebase(&path("a/b"), &path("z")), Some(path("z/c")));
-        assert_eq!(path("ab/c").rebase(&path("a"), &path("z")), None, "names, not prefixes");
+        assert_eq!(
+            path("a/b/c").rebase(&path("a/b"), &path("z")),
+            Some(path("z/c"))
+        );
+        assert_eq!(
+            path("ab/c").rebase(&path("a"), &path("z")),
+            None,
+            "names, not prefixes"
+        );
     }
 }

@@ -32,14 +32,17 @@ pub(crate) struct Reads {
     charge: Option<Charge>,
 }
 
-/// What was seen of one object of the base.
+/// What a session saw of one object of its base.
 #[derive(Clone, Debug)]
-pub(crate) struct Seen {
-    pub(crate) stat: BaseStat,
-    pub(crate) listing: Option<Arc<[BaseEntry]>>,
-    pub(crate) target: Option<Arc<str>>,
+pub struct Seen {
+    /// The version.
+    pub stat: BaseStat,
+    /// The entries of a directory that was listed.
+    pub listing: Option<Arc<[BaseEntry]>>,
+    /// Where a link that was read leads.
+    pub target: Option<Arc<str>>,
     /// Whether its content was handed out.
-    pub(crate) content: bool,
+    pub content: bool,
 }
 
 /// Bytes charged for having seen one object, and for one entry of a listing besides its name.
@@ -49,7 +52,11 @@ const ENTRY_BYTES: u64 = 32;
 impl Reads {
     /// The same knowledge for a fork or a nested session; O(1), and what is shared is charged once.
     pub(crate) fn share(&self) -> Self {
-        Self { seen: self.seen.clone(), absent: self.absent.clone(), charge: None }
+        Self {
+            seen: self.seen.clone(),
+            absent: self.absent.clone(),
+            charge: None,
+        }
     }
 
     /// Adds what a nested session has seen to what its parent has.
@@ -67,9 +74,15 @@ impl Reads {
         if let Some(seen) = self.seen.get(&ino) {
             return Ok(seen.stat);
         }
+        if !world.family.is_of_base(ino) {
+            // An object that a restore undid and that only a handle still names.
+            return Err(Error::BadDescriptor);
+        }
         let path = world.family.base_path(ino);
         let Some(stat) = world.base.describe(&path)? else {
-            return Err(Error::Stale { path: path.to_string() });
+            return Err(Error::Stale {
+                path: path.to_string(),
+            });
         };
         self.remember(world, ino, stat)?;
         Ok(stat)
@@ -81,9 +94,15 @@ impl Reads {
             let found = listing.binary_search_by(|entry| entry.name.cmp(name));
             let Ok(index) = found else { return Ok(None) };
             let kind = listing[index].kind;
-            return Ok(Some((world.family.base_ino(&world.meter, dir, name)?, kind)));
+            return Ok(Some((
+                world.family.base_ino(&world.meter, dir, name)?,
+                kind,
+            )));
         }
-        let link = Link { parent: dir, name: name.clone() };
+        let link = Link {
+            parent: dir,
+            name: name.clone(),
+        };
         if self.absent.contains(&link) {
             return Ok(None);
         }
@@ -111,9 +130,17 @@ impl Reads {
         }
         let path = world.family.base_path(dir);
         let listing = world.base.list(&path, world.limits.listing_entries_max)?;
-        let names: u64 = listing.iter().map(|entry| ENTRY_BYTES + entry.name.len() as u64).sum();
+        let names: u64 = listing
+            .iter()
+            .map(|entry| ENTRY_BYTES + entry.name.len() as u64)
+            .sum();
         self.grow(world, names)?;
-        let seen = Seen { stat, listing: Some(listing.clone()), target: None, content: false };
+        let seen = Seen {
+            stat,
+            listing: Some(listing.clone()),
+            target: None,
+            content: false,
+        };
         self.seen.insert(dir, seen);
         Ok(listing)
     }
@@ -126,7 +153,12 @@ impl Reads {
         }
         let target = world.base.read_link(&world.family.base_path(ino), &stat)?;
         self.grow(world, target.len() as u64)?;
-        let seen = Seen { stat, listing: None, target: Some(target.clone()), content: true };
+        let seen = Seen {
+            stat,
+            listing: None,
+            target: Some(target.clone()),
+            content: true,
+        };
         self.seen.insert(ino, seen);
         Ok(target)
     }
@@ -136,7 +168,10 @@ impl Reads {
         if let Some(seen) = self.seen.get(&ino)
             && !seen.content
         {
-            let seen = Seen { content: true, ..seen.clone() };
+            let seen = Seen {
+                content: true,
+                ..seen.clone()
+            };
             self.seen.insert(ino, seen);
         }
     }
@@ -158,7 +193,15 @@ impl Reads {
 
     fn remember(&mut self, world: &World, ino: Ino, stat: BaseStat) -> Result<()> {
         self.grow(world, SEEN_BYTES)?;
-        self.seen.insert(ino, Seen { stat, listing: None, target: None, content: false });
+        self.seen.insert(
+            ino,
+            Seen {
+                stat,
+                listing: None,
+                target: None,
+                content: false,
+            },
+        );
         Ok(())
     }
 

@@ -16,7 +16,8 @@ pub(crate) fn is_store(path: &VPath) -> bool {
 /// Compared without case and without the trailing dots and spaces that Windows drops, so that a
 /// tree stays safe when it is moved there.
 pub(crate) fn is_store_name(name: &Name) -> bool {
-    name.trim_end_matches(['.', ' ']).eq_ignore_ascii_case(STORE_NAME)
+    name.trim_end_matches(['.', ' '])
+        .eq_ignore_ascii_case(STORE_NAME)
 }
 
 #[cfg(test)]
@@ -25,7 +26,12 @@ mod tests {
 
     #[test]
     fn every_spelling_of_the_store_is_the_store() {
-        for name in [".session-fs", ".SESSION-FS", ".session-fs.", ".Session-fs . "] {
+        for name in [
+            ".session-fs",
+            ".SESSION-FS",
+            ".session-fs.",
+            ".Session-fs . ",
+        ] {
             assert!(is_store_name(&Name::new(name).expect("valid")), "{name:?}");
         }
         for name in ["session-fs", ".session-fs2", "..session-fs"] {

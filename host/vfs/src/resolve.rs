@@ -37,14 +37,18 @@ pub(crate) struct Place {
 impl Place {
     /// The object, or `NotFound`.
     pub(crate) fn existing(&self, text: &str) -> Result<Child> {
-        self.found.ok_or_else(|| Error::NotFound { path: text.to_owned() })
+        self.found.ok_or_else(|| Error::NotFound {
+            path: text.to_owned(),
+        })
     }
 
     /// The directory and name, or `Busy` for the directory the walk began in and its parents.
     pub(crate) fn named(self, text: &str) -> Result<(Ino, Name, Option<Child>)> {
         match self.entry {
             Some((dir, name)) => Ok((dir, name, self.found)),
-            None => Err(Error::Busy { path: text.to_owned() }),
+            None => Err(Error::Busy {
+                path: text.to_owned(),
+            }),
         }
     }
 }
@@ -64,7 +68,9 @@ impl View<'_> {
     /// Walks `text` from the directory `start`. An absolute path starts there too.
     pub(crate) fn resolve(&mut self, start: Ino, text: &str, follow: Follow) -> Result<Place> {
         if text.is_empty() {
-            return Err(Error::NotFound { path: String::new() });
+            return Err(Error::NotFound {
+                path: String::new(),
+            });
         }
         let route = Route::parse(text)?;
         let mut walk = Walk {
@@ -87,7 +93,11 @@ impl View<'_> {
             }
         }
         let found = Some((walk.current(), Kind::Directory));
-        Ok(Place { entry: None, found, directory: walk.directory })
+        Ok(Place {
+            entry: None,
+            found,
+            directory: walk.directory,
+        })
     }
 
     /// Takes one step down; `Some` when the walk ends there.
@@ -97,7 +107,11 @@ impl View<'_> {
         let found = self.child(dir, &name)?;
         match found {
             None if last => {}
-            None => return Err(Error::NotFound { path: walk.text.to_owned() }),
+            None => {
+                return Err(Error::NotFound {
+                    path: walk.text.to_owned(),
+                });
+            }
             Some((ino, Kind::Symlink)) if !last || walk.follows(follow) => {
                 let target = self.target(ino)?;
                 walk.follow(target.as_deref().unwrap_or_default())?;
@@ -108,12 +122,18 @@ impl View<'_> {
                 return Ok(None);
             }
             Some((_, Kind::Directory)) => {}
-            Some(_) if !last || walk.directory => {
-                return Err(Error::NotADirectory { path: walk.text.to_owned() });
+            Some(_) if !last || (walk.directory && follow != Follow::Never) => {
+                return Err(Error::NotADirectory {
+                    path: walk.text.to_owned(),
+                });
             }
             Some(_) => {}
         }
-        Ok(Some(Place { entry: Some((dir, name)), found, directory: walk.directory }))
+        Ok(Some(Place {
+            entry: Some((dir, name)),
+            found,
+            directory: walk.directory,
+        }))
     }
 }
 
@@ -141,10 +161,14 @@ impl Walk<'_> {
     fn follow(&mut self, target: &str) -> Result<()> {
         self.hops += 1;
         if self.hops > SYMLINK_HOPS_MAX {
-            return Err(Error::TooManyLinks { path: self.text.to_owned() });
+            return Err(Error::TooManyLinks {
+                path: self.text.to_owned(),
+            });
         }
         if target.is_empty() {
-            return Err(Error::NotFound { path: self.text.to_owned() });
+            return Err(Error::NotFound {
+                path: self.text.to_owned(),
+            });
         }
         let route = Route::parse(target)?;
         if route.absolute {

@@ -14,7 +14,10 @@ impl Timestamp {
     pub fn from_nanoseconds(nanoseconds: i128) -> Option<Self> {
         let seconds = i64::try_from(nanoseconds.div_euclid(1_000_000_000)).ok()?;
         let rest = u32::try_from(nanoseconds.rem_euclid(1_000_000_000)).ok()?;
-        Some(Self { seconds, nanoseconds: rest })
+        Some(Self {
+            seconds,
+            nanoseconds: rest,
+        })
     }
 
     /// Nanoseconds since 1970.

@@ -18,12 +18,22 @@ use crate::path::VPath;
 /// What differs from the base, by inode number.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tree {
-    inodes: OrdMap<Ino, Arc<Inode>>,
+    inodes: OrdMap<Ino, Held>,
+}
+
+/// An inode that states share; two are equal when they are the very same.
+#[derive(Clone, Debug)]
+struct Held(Arc<Inode>);
+
+impl PartialEq for Held {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
 }
 
 impl Tree {
     pub(crate) fn get(&self, ino: Ino) -> Option<&Arc<Inode>> {
-        self.inodes.get(&ino)
+        self.inodes.get(&ino).map(|held| &held.0)
     }
 
     pub(crate) fn contains(&self, ino: Ino) -> bool {
@@ -32,7 +42,7 @@ impl Tree {
 
     /// The inode to change, copied first when another state shares it.
     pub(crate) fn get_mut(&mut self, ino: Ino, meter: &Arc<Meter>) -> Result<Option<&mut Inode>> {
-        let Some(held) = self.inodes.get_mut(&ino) else {
+        let Some(Held(held)) = self.inodes.get_mut(&ino) else {
             return Ok(None);
         };
         if Arc::get_mut(held).is_none() {
@@ -40,7 +50,7 @@ impl Tree {
                 links: held.links.clone(),
                 body: held.body.clone(),
                 times: held.times,
-                charge: meter.charge(INODE_BYTES)?,
+                _charge: meter.charge(INODE_BYTES)?,
             };
             *held = Arc::new(copy);
         }
@@ -48,12 +58,7 @@ impl Tree {
     }
 
     pub(crate) fn insert(&mut self, ino: Ino, inode: Inode) {
-        self.inodes.insert(ino, Arc::new(inode));
-    }
-
-    /// Takes an inode as another state has it.
-    pub(crate) fn adopt(&mut self, ino: Ino, inode: Arc<Inode>) {
-        self.inodes.insert(ino, inode);
+        self.inodes.insert(ino, Held(Arc::new(inode)));
     }
 
     pub(crate) fn remove(&mut self, ino: Ino) {
@@ -65,9 +70,9 @@ impl Tree {
     /// What the two states share is skipped, so the cost is that of what differs.
     pub(crate) fn differing(&self, earlier: &Self) -> Vec<Ino> {
         use imbl::ordmap::DiffItem;
-        let items = earlier.inodes.diff(&self.inodes).filter_map(|item| match item {
-            DiffItem::Add(ino, _) | DiffItem::Remove(ino, _) => Some(*ino),
-            DiffItem::Update { old, new } => (!Arc::ptr_eq(old.1, new.1)).then_some(*new.0),
+        let items = earlier.inodes.diff(&self.inodes).map(|item| match item {
+            DiffItem::Add(ino, _) | DiffItem::Remove(ino, _) => *ino,
+            DiffItem::Update { new, .. } => *new.0,
         });
         items.collect()
     }
@@ -98,7 +103,11 @@ impl Family {
     /// `id` tells this family's file system from any other in metadata hashes.
     pub(crate) fn new(id: u64) -> Self {
         let next_ino = AtomicU64::new(Ino::ROOT.0 + 1);
-        Self { id, next_ino, names: Mutex::default() }
+        Self {
+            id,
+            next_ino,
+            names: Mutex::default(),
+        }
     }
 
     pub(crate) fn id(&self) -> u64 {
@@ -111,7 +120,10 @@ impl Family {
 
     /// The number of a base object, given when it is first seen.
     pub(crate) fn base_ino(&self, meter: &Arc<Meter>, parent: Ino, name: &Name) -> Result<Ino> {
-        let link = Link { parent, name: name.clone() };
+        let link = Link {
+            parent,
+            name: name.clone(),
+        };
         let mut names = self.names.lock();
         if let Some(ino) = names.by_link.get(&link) {
             return Ok(*ino);
@@ -130,6 +142,11 @@ impl Family {
     /// The number of a base object when it has one already.
     pub(crate) fn known_base_ino(&self, link: &Link) -> Option<Ino> {
         self.names.lock().by_link.get(link).copied()
+    }
+
+    /// Whether a number stands for an object of the base.
+    pub(crate) fn is_of_base(&self, ino: Ino) -> bool {
+        ino == Ino::ROOT || self.names.lock().by_ino.contains_key(&ino)
     }
 
     /// Where a base object stands in the base; `None` for the root and for what is not of it.

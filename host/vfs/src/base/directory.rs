@@ -15,6 +15,9 @@ use crate::reserved;
 use crate::time::Timestamp;
 use crate::{Kind, Name};
 
+/// `ELOOP`, for which the standard library has no stable name.
+const LINK_ERRNO: i32 = 40;
+
 /// A live directory, held by a handle that was opened once.
 #[derive(Debug)]
 pub struct DirectoryBase {
@@ -25,7 +28,10 @@ pub struct DirectoryBase {
 impl DirectoryBase {
     /// A base over the directory `root`; `name` is for messages only.
     pub fn new(root: Arc<dyn Dir>, name: impl Into<String>) -> Self {
-        Self { root, name: name.into() }
+        Self {
+            root,
+            name: name.into(),
+        }
     }
 
     /// The handle that everything is reached through.
@@ -43,7 +49,9 @@ impl DirectoryBase {
 
     fn parent<'a>(&self, path: &'a VPath) -> Result<(Arc<dyn Dir>, &'a Name)> {
         let Some((parent, name)) = path.split() else {
-            return Err(Error::IsADirectory { path: path.to_string() });
+            return Err(Error::IsADirectory {
+                path: path.to_string(),
+            });
         };
         if parent.is_empty() {
             return Ok((self.root.clone(), name));
@@ -73,7 +81,9 @@ impl Base for DirectoryBase {
         let listed = if path.is_root() {
             self.root.list(entries_max)
         } else {
-            self.root.walk(path.components()).and_then(|dir| dir.list(entries_max))
+            self.root
+                .walk(path.components())
+                .and_then(|dir| dir.list(entries_max))
         };
         let listing = listed.map_err(|error| match error.kind() {
             io::ErrorKind::QuotaExceeded => Error::Quota {
@@ -86,7 +96,10 @@ impl Base for DirectoryBase {
         let entries = listing.items.into_iter().filter_map(|item| {
             let kind = kind_of(item.kind)?;
             let hidden = path.is_root() && reserved::is_store_name(&item.name);
-            (!hidden).then_some(BaseEntry { name: item.name, kind })
+            (!hidden).then_some(BaseEntry {
+                name: item.name,
+                kind,
+            })
         });
         Ok(entries.collect())
     }
@@ -94,7 +107,11 @@ impl Base for DirectoryBase {
     fn open(&self, path: &VPath, expected: &BaseStat) -> Result<Arc<dyn BaseFile>> {
         let (dir, name) = self.parent(path)?;
         let file = dir.open(name).map_err(|e| stale_or_io(path, e))?;
-        let opened = DirectoryFile { file, expected: expected.version, path: path.clone() };
+        let opened = DirectoryFile {
+            file,
+            expected: expected.version,
+            path: path.clone(),
+        };
         opened.check()?;
         Ok(Arc::new(opened))
     }
@@ -104,7 +121,9 @@ impl Base for DirectoryBase {
         let target = dir.read_link(name).map_err(|e| stale_or_io(path, e))?;
         let now = dir.stat(name).map_err(|e| stale_or_io(path, e))?;
         if BaseVersion::Host(now) != expected.version {
-            return Err(Error::Stale { path: path.to_string() });
+            return Err(Error::Stale {
+                path: path.to_string(),
+            });
         }
         Ok(target.into())
     }
@@ -124,7 +143,9 @@ impl DirectoryFile {
         if BaseVersion::Host(now) == self.expected {
             return Ok(());
         }
-        Err(Error::Stale { path: self.path.to_string() })
+        Err(Error::Stale {
+            path: self.path.to_string(),
+        })
     }
 }
 
@@ -134,7 +155,11 @@ impl BaseFile for DirectoryFile {
         while filled < buffer.len() {
             let at = offset.saturating_add(filled as u64);
             let rest = &mut buffer[filled..];
-            match self.file.read_at(rest, at).map_err(|e| Error::io(&self.path, e))? {
+            match self
+                .file
+                .read_at(rest, at)
+                .map_err(|e| Error::io(&self.path, e))?
+            {
                 0 => break,
                 count => filled += count,
             }
@@ -149,7 +174,11 @@ fn base_stat(fingerprint: &Fingerprint) -> Option<BaseStat> {
     let kind = kind_of(fingerprint.kind)?;
     Some(BaseStat {
         kind,
-        size: if kind == Kind::Directory { 0 } else { fingerprint.size },
+        size: if kind == Kind::Directory {
+            0
+        } else {
+            fingerprint.size
+        },
         executable: fingerprint.mode & 0o111 != 0,
         modified: Timestamp::from_nanoseconds(fingerprint.mtime_ns),
         changed: Timestamp::from_nanoseconds(fingerprint.ctime_ns),
@@ -171,14 +200,17 @@ fn kind_of(kind: FileKind) -> Option<Kind> {
 /// A link in place of a directory is refused by the door with `ELOOP`, another file system with
 /// `EXDEV`: both are outside of what a base serves.
 fn is_absence(error: &io::Error) -> bool {
-    use io::ErrorKind::{CrossesDevices, FilesystemLoop, NotADirectory, NotFound};
-    matches!(error.kind(), NotFound | NotADirectory | FilesystemLoop | CrossesDevices)
+    use io::ErrorKind::{CrossesDevices, NotADirectory, NotFound};
+    let is_link = error.raw_os_error() == Some(LINK_ERRNO);
+    is_link || matches!(error.kind(), NotFound | NotADirectory | CrossesDevices)
 }
 
 /// The object was there when it was described, so its absence now is a change underneath.
 fn stale_or_io(path: &VPath, error: io::Error) -> Error {
     if is_absence(&error) {
-        return Error::Stale { path: path.to_string() };
+        return Error::Stale {
+            path: path.to_string(),
+        };
     }
     Error::io(path, error)
 }

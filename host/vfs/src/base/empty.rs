@@ -41,10 +41,14 @@ impl Base for EmptyBase {
     }
 
     fn open(&self, path: &VPath, _expected: &BaseStat) -> Result<Arc<dyn BaseFile>> {
-        Err(Error::NotFound { path: path.to_string() })
+        Err(Error::NotFound {
+            path: path.to_string(),
+        })
     }
 
     fn read_link(&self, path: &VPath, _expected: &BaseStat) -> Result<Arc<str>> {
-        Err(Error::NotFound { path: path.to_string() })
+        Err(Error::NotFound {
+            path: path.to_string(),
+        })
     }
 }

@@ -16,6 +16,9 @@ const WINDOW_BYTES: usize = 32;
 /// Protects memory: a larger pristine version is indexed more sparsely.
 const WINDOWS_MAX: usize = 1 << 20;
 
+/// The part of a slot that numbers a window; the rest is its tag.
+const NUMBER_MAX: u32 = (1 << 21) - 1;
+
 const MULTIPLIER: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// One step of a delta, in the order of the new bytes.
@@ -59,7 +62,7 @@ pub(super) struct Steps {
 
 /// Where in the pristine bytes a window may stand: the first of those with its hash.
 struct Index {
-    /// Number of the indexed window plus one; zero is free.
+    /// Number of the indexed window plus one, under a tag from its hash; zero is free.
     slots: Vec<u32>,
     stride: usize,
     shift: u32,
@@ -104,8 +107,9 @@ impl<'a> Differ<'a> {
                 self.try_at(new, pending, at, offset)
             });
             let Some(found) = found else {
-                hash.roll(new, at);
-                at += 1;
+                let next = at + step_after(at - pending);
+                (at..next).for_each(|at| hash.roll(new, at));
+                at = next;
                 continue;
             };
             self.data(found.new.start - pending);
@@ -187,7 +191,11 @@ impl Steps {
 
 impl Index {
     fn of(pristine: &[u8]) -> Self {
-        let stride = WINDOW_BYTES.max(pristine.len().div_ceil(WINDOWS_MAX));
+        let stride = pristine
+            .len()
+            .div_ceil(WINDOWS_MAX)
+            .next_power_of_two()
+            .max(WINDOW_BYTES);
         let windows = pristine.len() / stride;
         let slots_count = (windows * 2).next_power_of_two().max(2);
         let shift = u64::BITS - slots_count.trailing_zeros();
@@ -197,24 +205,27 @@ impl Index {
             shift,
         };
         for (window, number) in (0..windows).zip(1_u32..) {
-            let hash = Rolling::of(pristine, window * stride).0;
-            let slot = index.slot(hash);
+            let (slot, tag) = index.place(Rolling::of(pristine, window * stride).0);
             if index.slots[slot] == 0 {
-                index.slots[slot] = number;
+                index.slots[slot] = tag | number;
             }
         }
         index
     }
 
     fn find(&self, hash: u64) -> Option<usize> {
-        let number = self.slots[self.slot(hash)];
-        number
-            .checked_sub(1)
-            .map(|window| window as usize * self.stride)
+        let (slot, tag) = self.place(hash);
+        let number = self.slots[slot] ^ tag;
+        let window = number.checked_sub(1).filter(|_| number <= NUMBER_MAX)?;
+        Some(window as usize * self.stride)
     }
 
-    fn slot(&self, hash: u64) -> usize {
-        usize::try_from(hash.wrapping_mul(MULTIPLIER) >> self.shift).expect("below the slot count")
+    /// The slot for a hash, and the tag that tells most other hashes of that slot apart.
+    fn place(&self, hash: u64) -> (usize, u32) {
+        let mixed = (hash ^ (hash >> 32)).wrapping_mul(MULTIPLIER);
+        let slot = usize::try_from(mixed >> self.shift).expect("below the slot count");
+        let [low, lower, ..] = mixed.to_le_bytes();
+        (slot, u32::from_le_bytes([0, 0, lower, low]) & !NUMBER_MAX)
     }
 }
 
@@ -250,6 +261,14 @@ impl Rolling {
         hash.wrapping_mul(MULTIPLIER)
             .wrapping_add(u64::from(byte) + 1)
     }
+}
+
+/// How far to go on after so many bytes that match nothing: the longer, the less likely it is that
+/// the next ones do. Odd, so that every distance to the indexed windows, a power of two apart, comes
+/// up, and a long match is found a little later and extended backwards.
+fn step_after(unmatched: usize) -> usize {
+    const PATIENCE_BYTES: usize = 16 * 1024;
+    (2 * (unmatched / PATIENCE_BYTES) + 1).min(15)
 }
 
 /// Adds a hunk, joining it with the last where they go on into each other.

@@ -166,8 +166,6 @@ fn run(pristine: &[u8], ops: &[Op]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
-
     #[test]
     fn behaves_like_a_vector(
         len in prop_oneof![0..300_usize, 0..150_000_usize],

@@ -23,7 +23,7 @@ const SLACK_BYTES_MIN: u64 = 32;
 /// A chunk is left as it is below this size, however little of it is live.
 const RELIEF_BYTES_MIN: u64 = 256;
 
-/// How many slices of one chunk are looked at when deciding whether to let it go.
+/// How many pieces are looked at when deciding whether to let a chunk go: that must stay cheap.
 const SLICES_MAX: usize = 64;
 
 /// What will happen to one cell: `extent` becomes one piece of `target`.
@@ -63,21 +63,15 @@ impl Pieces {
         }
         let cells: Vec<_> = cells(offset..end).collect();
         self.reserve_index(meter, cells.len() + 4)?;
-        let plans = match cells
+        let plans: Result<Vec<_>> = cells
             .into_iter()
             .map(|cell| self.plan(meter, cell))
-            .collect()
-        {
-            Ok(plans) => plans,
-            Err(refusal) => {
-                self.release_index();
-                return Err(refusal);
-            }
-        };
-        let changed = self.carry_out_all(plans, offset, bytes);
+            .collect();
+        let plans = plans.inspect_err(|_| self.release_index())?;
+        for plan in plans {
+            self.carry_out(plan, offset, bytes);
+        }
         self.len = self.len.max(end);
-        self.relieve_before(changed.start);
-        self.relieve_at(changed.end);
         self.release_index();
         Ok(())
     }
@@ -173,16 +167,6 @@ impl Pieces {
         })
     }
 
-    /// Carries out plans in order; returns the stretch in which pieces have changed.
-    fn carry_out_all(&mut self, plans: Vec<Plan>, offset: u64, bytes: &[u8]) -> Range<u64> {
-        let mut changed = offset..offset;
-        for plan in plans {
-            changed = changed.start.min(plan.extent.start)..plan.extent.end;
-            self.carry_out(plan, offset, bytes);
-        }
-        changed
-    }
-
     fn carry_out(&mut self, plan: Plan, offset: u64, bytes: &[u8]) {
         let Plan {
             write,
@@ -203,7 +187,7 @@ impl Pieces {
         }
         own.at_mut(write.clone())
             .copy_from_slice(part_of(bytes, offset, &write));
-        self.cut(extent.clone());
+        let loosened = self.cut(extent.clone());
         self.index.insert(
             extent.start,
             Piece::Data {
@@ -211,6 +195,7 @@ impl Pieces {
                 len: extent.end - extent.start,
             },
         );
+        self.relieve(loosened);
     }
 
     /// Copies what the content holds at `range`, written bytes and holes, into a chunk.
@@ -233,29 +218,8 @@ impl Pieces {
         }
     }
 
-    /// Lets go of the chunk that holds the byte before `offset` when little of it is live.
-    pub(super) fn relieve_before(&mut self, offset: u64) {
-        if let Some(last) = offset.checked_sub(1) {
-            self.relieve_at(last);
-        }
-    }
-
-    /// Copies the live slices of a chunk out when they are less than half of it and it can be paid.
-    fn relieve_at(&mut self, offset: u64) {
-        let Some((_, Piece::Data { chunk, len })) = self.covering(offset) else {
-            return;
-        };
-        let window = chunk.window();
-        let held = window.end - window.start;
-        if held < RELIEF_BYTES_MIN || len * 2 >= held {
-            return;
-        }
-        let chunk = Arc::clone(chunk);
-        let slices = self.slices_of(&chunk);
-        let live: u64 = slices.iter().map(|slice| slice.end - slice.start).sum();
-        if live * 2 >= held {
-            return;
-        }
+    /// Lets go of chunks of which less than half is live: copies that out, if it can be paid.
+    pub(super) fn relieve(&mut self, chunks: Vec<Arc<Chunk>>) {
         let Some(meter) = self
             .index_charge
             .as_ref()
@@ -263,24 +227,40 @@ impl Pieces {
         else {
             return;
         };
-        for slice in slices {
-            let Ok(mut own) = Chunk::charged(&meter, slice.clone()) else {
-                return;
+        for chunk in chunks {
+            let window = chunk.window();
+            let held = window.end - window.start;
+            let slices = if held < RELIEF_BYTES_MIN {
+                Vec::new()
+            } else {
+                self.slices_of(&chunk)
             };
-            own.at_mut(slice.clone())
-                .copy_from_slice(chunk.at(slice.clone()));
-            let piece = Piece::Data {
-                chunk: Arc::new(own),
-                len: slice.end - slice.start,
-            };
-            self.index.insert(slice.start, piece);
+            let live: u64 = slices.iter().map(|slice| slice.end - slice.start).sum();
+            if live * 2 >= held {
+                continue;
+            }
+            for slice in slices {
+                let Ok(mut own) = Chunk::charged(&meter, slice.clone()) else {
+                    return;
+                };
+                own.at_mut(slice.clone())
+                    .copy_from_slice(chunk.at(slice.clone()));
+                let piece = Piece::Data {
+                    chunk: Arc::new(own),
+                    len: slice.end - slice.start,
+                };
+                self.index.insert(slice.start, piece);
+            }
         }
     }
 
-    /// The stretches for which a chunk is used; those among the first pieces of its window.
+    /// The stretches for which a chunk is used; none when its window holds too many pieces to tell.
     fn slices_of(&self, chunk: &Arc<Chunk>) -> Vec<Range<u64>> {
-        let pieces = self.index.range(chunk.window()).take(SLICES_MAX);
-        let slices = pieces.filter_map(|(key, piece)| match piece {
+        let pieces = || self.index.range(chunk.window());
+        if pieces().nth(SLICES_MAX).is_some() {
+            return Vec::new();
+        }
+        let slices = pieces().filter_map(|(key, piece)| match piece {
             Piece::Data { chunk: other, len } if Arc::ptr_eq(chunk, other) => Some(*key..key + len),
             _ => None,
         });

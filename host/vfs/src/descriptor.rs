@@ -1,0 +1,254 @@
+//! Descriptors: the one semantic layer for open files and directories.
+//!
+//! A descriptor holds an inode, not a path, so it survives rename and unlink as POSIX says. Flags,
+//! rights, append and truncate are decided here; every face of a session only translates.
+
+mod at;
+mod cursor;
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+pub use cursor::DirCursor;
+use parking_lot::Mutex;
+
+use crate::error::{Error, Result};
+use crate::inode::Ino;
+use crate::limits::READ_BYTES_MAX;
+use crate::session::{BaseFileSlot, Session};
+use crate::time::NewTime;
+use crate::{Kind, Stat};
+
+/// An open file or directory of a session; its clones are the same one, and the last closes it.
+#[derive(Clone)]
+pub struct Descriptor {
+    handle: Arc<Handle>,
+}
+
+/// How `open_at` treats what it finds, as in `wasi:filesystem`'s `open-flags`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OpenFlags {
+    /// Make the file when it is absent.
+    pub create: bool,
+    /// Fail when it is there; only together with `create`.
+    pub exclusive: bool,
+    /// Fail when it is no directory.
+    pub directory: bool,
+    /// Make it empty.
+    pub truncate: bool,
+}
+
+/// What a descriptor allows, as in `wasi:filesystem`'s `descriptor-flags`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DescriptorFlags {
+    /// Read the content.
+    pub read: bool,
+    /// Change the content.
+    pub write: bool,
+    /// Change what is below the directory.
+    pub mutate_directory: bool,
+}
+
+/// One open handle.
+struct Handle {
+    session: Session,
+    ino: Ino,
+    kind: Kind,
+    flags: DescriptorFlags,
+    base_file: Mutex<BaseFileSlot>,
+}
+
+impl Descriptor {
+    pub(crate) fn root(session: &Session) -> Result<Self> {
+        let mutate_directory = session.access() == crate::session::Access::ReadWrite;
+        let flags = DescriptorFlags {
+            read: true,
+            write: false,
+            mutate_directory,
+        };
+        Self::open(session, Ino::ROOT, Kind::Directory, flags)
+    }
+
+    fn open(session: &Session, ino: Ino, kind: Kind, flags: DescriptorFlags) -> Result<Self> {
+        session.with(|core, world| core.open_handle(world, ino, flags.write))?;
+        let session = session.clone();
+        let handle = Handle {
+            session,
+            ino,
+            kind,
+            flags,
+            base_file: Mutex::new(None),
+        };
+        Ok(Self {
+            handle: Arc::new(handle),
+        })
+    }
+
+    /// The session it belongs to.
+    pub fn session(&self) -> &Session {
+        &self.handle.session
+    }
+
+    /// What it is open on.
+    pub fn kind(&self) -> Kind {
+        self.handle.kind
+    }
+
+    /// What it allows.
+    pub fn flags(&self) -> DescriptorFlags {
+        self.handle.flags
+    }
+
+    /// Describes what it is open on.
+    ///
+    /// # Errors
+    ///
+    /// `BadDescriptor` when a restore undid the object.
+    pub fn stat(&self) -> Result<Stat> {
+        self.session()
+            .with(|core, world| core.view(world).stat(self.handle.ino))
+    }
+
+    /// Reads up to `length` bytes from `offset`, at most [`READ_BYTES_MAX`]; empty at the end.
+    ///
+    /// # Errors
+    ///
+    /// `BadDescriptor` for a directory or without the right to read; `Stale` when the base file
+    /// changed after the session saw it.
+    pub fn read_at(&self, offset: u64, length: usize) -> Result<Bytes> {
+        if !self.handle.flags.read || self.handle.kind != Kind::File {
+            return Err(Error::BadDescriptor);
+        }
+        let content = self
+            .session()
+            .with(|core, world| core.view(world).content(self.handle.ino))?;
+        let content = content.ok_or(Error::BadDescriptor)?;
+        let length = length.min(READ_BYTES_MAX) as u64;
+        let mut base_file = self.handle.base_file.lock();
+        let session = self.session();
+        session
+            .read_content(&content, &mut base_file, offset, length)
+            .map(Bytes::from)
+    }
+
+    /// Writes all of `bytes` at `offset`; a gap after the end reads as zeros.
+    ///
+    /// # Errors
+    ///
+    /// `BadDescriptor` without the right to write; `Quota` or `FileTooLarge`, nothing being
+    /// written then.
+    pub fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<()> {
+        self.check_writable()?;
+        self.session().change(None, |core, world, now| {
+            core.write_at(world, self.handle.ino, offset, bytes, now, "the file")
+        })
+    }
+
+    /// Writes all of `bytes` at what is the end at that moment.
+    ///
+    /// # Errors
+    ///
+    /// As [`Descriptor::write_at`].
+    pub fn append(&self, bytes: &[u8]) -> Result<()> {
+        self.check_writable()?;
+        self.session().change(None, |core, world, now| {
+            let end = core.view(world).node(self.handle.ino)?.size();
+            core.write_at(world, self.handle.ino, end, bytes, now, "the file")
+        })
+    }
+
+    /// Makes the file `size` bytes long; a grown part reads as zeros and holds no memory.
+    ///
+    /// # Errors
+    ///
+    /// `BadDescriptor` without the right to write; `FileTooLarge`.
+    pub fn set_size(&self, size: u64) -> Result<()> {
+        self.check_writable()?;
+        self.session().change(None, |core, world, now| {
+            core.set_size(world, self.handle.ino, size, now, "the file")
+        })
+    }
+
+    /// Sets the object's times.
+    ///
+    /// # Errors
+    ///
+    /// `Denied` in a read-only session.
+    pub fn set_times(&self, accessed: NewTime, modified: NewTime) -> Result<()> {
+        self.session().change(None, |core, world, now| {
+            core.set_times(world, self.handle.ino, accessed, modified, now)
+        })
+    }
+
+    /// Whether two descriptors are open on one object.
+    pub fn is_same_object(&self, other: &Self) -> bool {
+        self.session().is_same(other.session()) && self.handle.ino == other.handle.ino
+    }
+
+    /// A hash that is equal for one object only: its number, then its file system.
+    pub fn metadata_hash(&self) -> (u64, u64) {
+        (self.handle.ino.0, self.session().world().family.id())
+    }
+
+    /// Lists the directory as it is now; the cursor does not see later changes.
+    ///
+    /// # Errors
+    ///
+    /// `NotADirectory`; `Quota` for a directory over `Limits::listing_entries_max`.
+    pub fn read_dir(&self) -> Result<DirCursor> {
+        self.check_directory()?;
+        if !self.handle.flags.read {
+            return Err(Error::BadDescriptor);
+        }
+        let entries = self
+            .session()
+            .with(|core, world| core.view(world).entries(self.handle.ino))?;
+        DirCursor::new(&self.session().world().meter, entries)
+    }
+
+    fn check_writable(&self) -> Result<()> {
+        if self.handle.flags.write && self.handle.kind == Kind::File {
+            return Ok(());
+        }
+        Err(Error::BadDescriptor)
+    }
+
+    fn check_directory(&self) -> Result<()> {
+        if self.handle.kind == Kind::Directory {
+            return Ok(());
+        }
+        Err(Error::NotADirectory {
+            path: "the handle".to_owned(),
+        })
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        let last_writer = self
+            .session
+            .with_any_status(|core, _| core.close_handle(self.ino, self.flags.write));
+        if last_writer {
+            self.session.compact(self.ino);
+        }
+    }
+}
+
+impl fmt::Debug for Descriptor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Handle {
+            session,
+            ino,
+            kind,
+            flags,
+            ..
+        } = &*self.handle;
+        f.debug_struct("Descriptor")
+            .field("session", &session.id())
+            .field("ino", &ino.0)
+            .field("kind", kind)
+            .field("flags", flags)
+            .finish_non_exhaustive()
+    }
+}

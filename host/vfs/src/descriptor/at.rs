@@ -1,0 +1,331 @@
+//! Operations on names below a directory descriptor, as `wasi:filesystem` has them.
+//!
+//! No path leaves the descriptor's directory: an absolute one and one that climbs out are denied.
+
+use super::{Descriptor, DescriptorFlags, OpenFlags};
+use crate::content::Pieces;
+use crate::core::{Core, Opens};
+use crate::error::{Error, Result};
+use crate::inode::{Body, File, Ino};
+use crate::ops::At;
+use crate::reads::World;
+use crate::resolve::{Follow, Place};
+use crate::time::{NewTime, Timestamp};
+use crate::{Kind, Stat};
+
+impl Descriptor {
+    /// Opens what a path stands for.
+    ///
+    /// `create` implies the right to write, and so does `truncate`; a descriptor that may not
+    /// write may always read. With `follow` false a link at the end is an error.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` for `directory` together with `create`, `exclusive` or `truncate`;
+    /// `IsADirectory` for writing to one; `TooManyLinks` for a link that must not be followed.
+    pub fn open_at(
+        &self,
+        path: &str,
+        follow: bool,
+        open: OpenFlags,
+        flags: DescriptorFlags,
+    ) -> Result<Self> {
+        if open.directory && (open.create || open.exclusive || open.truncate) {
+            return Err(Error::invalid(
+                "a directory cannot be created or truncated by opening it",
+            ));
+        }
+        let at = self.below(path)?;
+        let write = flags.write || open.create || open.truncate;
+        if write {
+            self.check_may_mutate(path)?;
+        }
+        let follow = follow_at_end(follow && !(open.create && open.exclusive));
+        let session = self.session();
+        let place = session.with(|core, world| core.resolve(world, at, follow))?;
+        let (ino, kind) = match place.found {
+            Some(_) if open.create && open.exclusive => {
+                return Err(Error::AlreadyExists {
+                    path: path.to_owned(),
+                });
+            }
+            Some(found) => found,
+            None if open.create => self.create_file(path, place)?,
+            None => {
+                return Err(Error::NotFound {
+                    path: path.to_owned(),
+                });
+            }
+        };
+        check_openable(kind, path, open, write)?;
+        if open.truncate {
+            session.change(Some(path), |core, world, now| {
+                core.set_size(world, ino, 0, now, path)
+            })?;
+        }
+        let read = flags.read || !flags.write;
+        // A directory keeps the right to change what is below only when it was asked for, and
+        // never gains it over the descriptor it was opened from.
+        let mutate_directory = kind == Kind::Directory && self.handle.flags.mutate_directory;
+        let flags = DescriptorFlags {
+            read,
+            write,
+            mutate_directory,
+        };
+        Self::open(session, ino, kind, flags)
+    }
+
+    fn create_file(&self, path: &str, place: Place) -> Result<(Ino, Kind)> {
+        if place.directory {
+            return Err(Error::IsADirectory {
+                path: path.to_owned(),
+            });
+        }
+        let (dir, name, _) = place.named(path)?;
+        self.session().change(Some(path), |core, world, now| {
+            // Resolved under another lock: somebody may have been faster.
+            if let Some(found) = core.view(world).child(dir, &name)? {
+                return Ok(found);
+            }
+            let file = File {
+                origin: None,
+                pieces: Pieces::empty(),
+                executable: false,
+            };
+            let ino = core.create(world, dir, &name, Body::File(file), now)?;
+            Ok((ino, Kind::File))
+        })
+    }
+
+    /// Describes what a path stands for.
+    ///
+    /// # Errors
+    ///
+    /// Those of path resolution.
+    pub fn stat_at(&self, path: &str, follow: bool) -> Result<Stat> {
+        let (at, follow) = (self.below(path)?, follow_at_end(follow));
+        self.session()
+            .with(|core, world| core.stat_at(world, at, follow))
+    }
+
+    /// The metadata hash of what a path stands for.
+    ///
+    /// # Errors
+    ///
+    /// Those of path resolution.
+    pub fn metadata_hash_at(&self, path: &str, follow: bool) -> Result<(u64, u64)> {
+        let stat = self.stat_at(path, follow)?;
+        Ok((stat.ino, self.session().world().family.id()))
+    }
+
+    /// Sets the times of what a path stands for.
+    ///
+    /// # Errors
+    ///
+    /// Those of path resolution; `Denied` in a read-only session.
+    pub fn set_times_at(
+        &self,
+        path: &str,
+        follow: bool,
+        accessed: NewTime,
+        modified: NewTime,
+    ) -> Result<()> {
+        let (at, follow) = (self.below(path)?, follow_at_end(follow));
+        self.mutate(path, |core, world, now| {
+            let (ino, _) = core.resolve(world, at, follow)?.existing(path)?;
+            core.set_times(world, ino, accessed, modified, now)
+        })
+    }
+
+    /// Creates a directory.
+    ///
+    /// # Errors
+    ///
+    /// `AlreadyExists`; `NotFound` when its parent is missing.
+    pub fn create_directory_at(&self, path: &str) -> Result<()> {
+        let at = self.below(path)?;
+        self.mutate(path, |core, world, now| {
+            core.make_directory_at(world, at, now)
+        })
+    }
+
+    /// Removes an empty directory.
+    ///
+    /// # Errors
+    ///
+    /// `NotEmpty`, `NotADirectory`; `Busy` for the directory itself.
+    pub fn remove_directory_at(&self, path: &str) -> Result<()> {
+        let at = self.below(path)?;
+        self.mutate(path, |core, world, now| {
+            core.remove_directory_at(world, at, now)
+        })
+    }
+
+    /// Removes a name of a file or a link; open descriptors of it stay usable.
+    ///
+    /// # Errors
+    ///
+    /// `IsADirectory`.
+    pub fn unlink_file_at(&self, path: &str) -> Result<()> {
+        let at = self.below(path)?;
+        self.mutate(path, |core, world, now| core.unlink_file_at(world, at, now))
+    }
+
+    /// Renames below this directory to below `target_dir`.
+    ///
+    /// # Errors
+    ///
+    /// `CrossSession` when the two belong to different sessions, and as [`crate::Session::rename`].
+    pub fn rename_at(&self, source: &str, target_dir: &Self, target: &str) -> Result<()> {
+        let (from, to) = self.two(source, target_dir, target)?;
+        self.mutate(source, |core, world, now| {
+            core.rename_at(world, from, to, now)
+        })
+    }
+
+    /// Gives a file or a link a second name; `follow` is not supported.
+    ///
+    /// # Errors
+    ///
+    /// `AlreadyExists`; `Denied` for a directory; `Invalid` with `follow`; `CrossSession`.
+    pub fn link_at(
+        &self,
+        follow: bool,
+        source: &str,
+        target_dir: &Self,
+        target: &str,
+    ) -> Result<()> {
+        if follow {
+            return Err(Error::invalid(
+                "a hard link is never made through a symbolic link",
+            ));
+        }
+        let (from, to) = self.two(source, target_dir, target)?;
+        self.mutate(source, |core, world, now| {
+            core.link_at(world, from, to, now)
+        })
+    }
+
+    /// Creates a symbolic link at `path` that leads to `target`.
+    ///
+    /// # Errors
+    ///
+    /// As [`crate::Session::symlink`].
+    pub fn symlink_at(&self, target: &str, path: &str) -> Result<()> {
+        let at = self.below(path)?;
+        self.mutate(path, |core, world, now| {
+            core.symlink_at(world, target, at, now)
+        })
+    }
+
+    /// Reads where a symbolic link leads.
+    ///
+    /// # Errors
+    ///
+    /// As [`crate::Session::read_link`].
+    pub fn read_link_at(&self, path: &str) -> Result<String> {
+        let at = self.below(path)?;
+        self.session()
+            .with(|core, world| core.read_link_at(world, at))
+    }
+
+    fn two<'a>(
+        &self,
+        source: &'a str,
+        target_dir: &Self,
+        target: &'a str,
+    ) -> Result<(At<'a>, At<'a>)> {
+        if !self.session().is_same(target_dir.session()) {
+            return Err(Error::CrossSession);
+        }
+        target_dir.check_may_mutate(target)?;
+        Ok((self.below(source)?, target_dir.below(target)?))
+    }
+
+    fn mutate<R>(
+        &self,
+        path: &str,
+        operation: impl FnOnce(&mut Core, &World, Timestamp) -> Result<R>,
+    ) -> Result<R> {
+        self.check_may_mutate(path)?;
+        self.session().change(Some(path), operation)
+    }
+
+    fn check_may_mutate(&self, path: &str) -> Result<()> {
+        if self.handle.flags.mutate_directory {
+            return Ok(());
+        }
+        Err(Error::read_only(Some(path)))
+    }
+
+    fn below<'a>(&self, text: &'a str) -> Result<At<'a>> {
+        self.check_directory()?;
+        if text.starts_with('/') {
+            return Err(Error::outside(text));
+        }
+        Ok(At {
+            start: self.handle.ino,
+            text,
+        })
+    }
+}
+
+impl Core {
+    /// Counts a handle, so that its object outlives its last name.
+    pub(crate) fn open_handle(&mut self, world: &World, ino: Ino, writes: bool) -> Result<()> {
+        let (used, limit) = (self.open_handles, world.limits.open_handles_max);
+        if used >= limit {
+            let (used, limit) = (used as u64, limit as u64);
+            return Err(Error::Quota {
+                which: "open-handles",
+                used,
+                limit,
+            });
+        }
+        self.open_handles += 1;
+        let opens = self.opens.entry(ino).or_default();
+        opens.handles += 1;
+        opens.writers += u32::from(writes);
+        Ok(())
+    }
+
+    /// Counts a handle out; tells whether it was the last that could write.
+    pub(crate) fn close_handle(&mut self, ino: Ino, writes: bool) -> bool {
+        self.open_handles = self.open_handles.saturating_sub(1);
+        let Some(opens) = self.opens.get_mut(&ino) else {
+            return false;
+        };
+        let Opens { handles, writers } = opens;
+        *handles = handles.saturating_sub(1);
+        *writers = writers.saturating_sub(u32::from(writes));
+        let last_writer = writes && *writers == 0;
+        if *handles == 0 {
+            self.opens.remove(&ino);
+            self.forget_if_unused(ino);
+        }
+        last_writer
+    }
+}
+
+fn follow_at_end(follow: bool) -> Follow {
+    if follow {
+        Follow::Always
+    } else {
+        Follow::UnlessNamed
+    }
+}
+
+fn check_openable(kind: Kind, path: &str, open: OpenFlags, write: bool) -> Result<()> {
+    match kind {
+        Kind::Symlink => Err(Error::TooManyLinks {
+            path: path.to_owned(),
+        }),
+        Kind::File if open.directory => Err(Error::NotADirectory {
+            path: path.to_owned(),
+        }),
+        Kind::Directory if write => Err(Error::IsADirectory {
+            path: path.to_owned(),
+        }),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,352 @@
+//! The session: an isolated, mutable view of one generation of a base.
+//!
+//! `Session` is a handle; its clones are the same session. Dropping the last one of a session that
+//! was not sealed discards what it changed.
+
+mod files;
+mod names;
+mod seal;
+mod settle;
+
+use std::fmt;
+use std::sync::Arc;
+
+pub(crate) use files::BaseFileSlot;
+pub(crate) use names::Budget;
+use parking_lot::Mutex;
+pub use seal::Sealed;
+
+use crate::base::Base;
+use crate::core::Core;
+use crate::descriptor::Descriptor;
+use crate::error::{Error, Result};
+use crate::limits::Limits;
+use crate::meter::Meter;
+use crate::reads::{Reads, World};
+use crate::time::{Clock, FixedClock, Timestamp};
+use crate::tree::{Family, Tree};
+use crate::{DirEntry, inode::Ino};
+
+/// An isolated, mutable view of a file tree. All methods may be called from any thread.
+#[derive(Clone)]
+pub struct Session {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    id: String,
+    world: World,
+    clock: Arc<dyn Clock>,
+    access: Access,
+    metadata: Metadata,
+    parent: Option<Session>,
+    depth: u32,
+    core: Mutex<Core>,
+}
+
+/// How to begin a session.
+#[derive(Clone)]
+pub struct SessionOptions {
+    /// The session's identity; whoever begins it makes it unique.
+    pub id: String,
+    /// Tells the file system of this session from others in metadata hashes.
+    pub file_system_id: u64,
+    /// What the session may take.
+    pub limits: Limits,
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// The account of the workspace, which the session's own hangs below.
+    pub meter: Arc<Meter>,
+    /// Whether the session may change anything.
+    pub access: Access,
+    /// What the session is for.
+    pub metadata: Metadata,
+}
+
+/// Whether a session may change anything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Access {
+    /// It may.
+    #[default]
+    ReadWrite,
+    /// Every change is denied.
+    ReadOnly,
+}
+
+/// What is known of a session apart from its tree.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Metadata {
+    /// What the session is for, in a person's words.
+    pub purpose: Option<String>,
+    /// The agent that works in it.
+    pub agent: Option<String>,
+    /// The task that it belongs to.
+    pub task_id: Option<String>,
+    /// Free pairs of name and value.
+    pub labels: Vec<(String, String)>,
+    /// When it began.
+    pub created_at: Timestamp,
+}
+
+/// Where a session is in its life.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It can be read and changed.
+    Open,
+    /// A commit of it is under way.
+    Settling,
+    /// What it changed was applied by this change.
+    Committed(String),
+    /// What it changed was thrown away.
+    RolledBack,
+}
+
+/// One page of a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// In the byte order of the names.
+    pub entries: Vec<DirEntry>,
+    /// The last name of this page when there is more.
+    pub next: Option<String>,
+}
+
+impl Session {
+    /// Begins a session over a base in O(1): nothing of the base is opened, walked or hashed.
+    pub fn begin(base: Arc<dyn Base>, options: SessionOptions) -> Self {
+        let family = Arc::new(Family::new(options.file_system_id));
+        let core = Core::new(Tree::default(), Tree::default(), Reads::default());
+        Self::with_core(base, family, options, core, None, 0)
+    }
+
+    /// Begins a session whose base is this one's present state; it is merged back into this one.
+    ///
+    /// # Errors
+    ///
+    /// `Closed` when this session is not open, `Quota` at `Limits::nesting_depth_max`.
+    pub fn begin_nested(&self, options: SessionOptions) -> Result<Self> {
+        let depth = self.inner.depth + 1;
+        let limit = self.inner.world.limits.nesting_depth_max;
+        if depth > limit {
+            let used = u64::from(self.inner.depth);
+            return Err(Error::Quota {
+                which: "nesting-depth",
+                used,
+                limit: u64::from(limit),
+            });
+        }
+        let core = self.with(|core, _| {
+            Ok(Core::new(
+                core.tree.clone(),
+                core.tree.clone(),
+                core.reads.share(),
+            ))
+        })?;
+        // What it takes counts against this session too, which holds it after a commit.
+        let options = SessionOptions {
+            meter: self.meter().clone(),
+            ..options
+        };
+        Ok(self.descend(options, core, Some(self.clone()), depth))
+    }
+
+    /// Begins a session beside this one, from its present state and over the same base; O(1).
+    ///
+    /// # Errors
+    ///
+    /// `Closed` when this session is not open.
+    pub fn fork(&self, options: SessionOptions) -> Result<Self> {
+        let core = self.with(|core, _| {
+            Ok(Core::new(
+                core.start.clone(),
+                core.tree.clone(),
+                core.reads.share(),
+            ))
+        })?;
+        Ok(self.descend(options, core, self.inner.parent.clone(), self.inner.depth))
+    }
+
+    fn descend(
+        &self,
+        options: SessionOptions,
+        core: Core,
+        parent: Option<Self>,
+        depth: u32,
+    ) -> Self {
+        let world = &self.inner.world;
+        Self::with_core(
+            world.base.clone(),
+            world.family.clone(),
+            options,
+            core,
+            parent,
+            depth,
+        )
+    }
+
+    fn with_core(
+        base: Arc<dyn Base>,
+        family: Arc<Family>,
+        options: SessionOptions,
+        core: Core,
+        parent: Option<Self>,
+        depth: u32,
+    ) -> Self {
+        let meter = options
+            .meter
+            .child("session-memory-bytes", options.limits.memory_bytes_max);
+        let world = World {
+            base,
+            family,
+            meter,
+            limits: options.limits,
+        };
+        let inner = Inner {
+            id: options.id,
+            world,
+            clock: options.clock,
+            access: options.access,
+            metadata: options.metadata,
+            parent,
+            depth,
+            core: Mutex::new(core),
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// The session's identity.
+    pub fn id(&self) -> &str {
+        &self.inner.id
+    }
+
+    /// The session that this one is nested in.
+    pub fn parent(&self) -> Option<&Self> {
+        self.inner.parent.as_ref()
+    }
+
+    /// The base below this session and all it is nested in.
+    pub fn base(&self) -> &Arc<dyn Base> {
+        &self.inner.world.base
+    }
+
+    /// Whether two handles are the same session.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
+    /// Where the session is in its life.
+    pub fn status(&self) -> Status {
+        self.inner.core.lock().status.clone()
+    }
+
+    /// What the session is for.
+    pub fn metadata(&self) -> &Metadata {
+        &self.inner.metadata
+    }
+
+    /// What the session may take.
+    pub fn limits(&self) -> &Limits {
+        &self.inner.world.limits
+    }
+
+    /// What the session has taken.
+    pub fn meter(&self) -> &Arc<Meter> {
+        &self.inner.world.meter
+    }
+
+    /// Whether the session may change anything.
+    pub fn access(&self) -> Access {
+        self.inner.access
+    }
+
+    /// A descriptor of the session's root directory.
+    ///
+    /// # Errors
+    ///
+    /// `Closed` when the session is not open.
+    pub fn root(&self) -> Result<Descriptor> {
+        Descriptor::root(self)
+    }
+
+    /// Number of the root directory in `Stat::ino`.
+    pub fn root_ino(&self) -> u64 {
+        Ino::ROOT.0
+    }
+
+    pub(crate) fn world(&self) -> &World {
+        &self.inner.world
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    /// Runs an operation that reads.
+    pub(crate) fn with<R>(
+        &self,
+        operation: impl FnOnce(&mut Core, &World) -> Result<R>,
+    ) -> Result<R> {
+        let mut core = self.inner.core.lock();
+        if core.status != Status::Open {
+            let status = core.status.clone();
+            return Err(Error::Closed {
+                session: self.inner.id.clone(),
+                status,
+            });
+        }
+        operation(&mut core, &self.inner.world)
+    }
+
+    /// Runs an operation that changes the session.
+    pub(crate) fn change<R>(
+        &self,
+        path: Option<&str>,
+        operation: impl FnOnce(&mut Core, &World, Timestamp) -> Result<R>,
+    ) -> Result<R> {
+        if self.inner.access == Access::ReadOnly {
+            return Err(Error::read_only(path));
+        }
+        let now = self.now();
+        self.with(|core, world| operation(core, world, now))
+    }
+
+    /// Runs something whatever the session's status is: closing handles, settling.
+    pub(crate) fn with_any_status<R>(&self, operation: impl FnOnce(&mut Core, &World) -> R) -> R {
+        operation(&mut self.inner.core.lock(), &self.inner.world)
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("id", &self.inner.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Default for SessionOptions {
+    /// A session for tests and examples: standing clock, no workspace above it.
+    fn default() -> Self {
+        Self {
+            id: "session".to_owned(),
+            file_system_id: 1,
+            limits: Limits::default(),
+            clock: Arc::new(FixedClock::default()),
+            meter: Meter::new("host-memory-bytes", u64::MAX),
+            access: Access::default(),
+            metadata: Metadata::default(),
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Open => f.write_str("open"),
+            Self::Settling => f.write_str("being committed"),
+            Self::Committed(change) => write!(f, "committed as {change}"),
+            Self::RolledBack => f.write_str("rolled back"),
+        }
+    }
+}

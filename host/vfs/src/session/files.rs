@@ -1,0 +1,335 @@
+//! Reading and changing a file's content, by path and by inode.
+
+use std::sync::Arc;
+
+use super::Session;
+use crate::base::BaseFile;
+use crate::content::Pieces;
+use crate::core::Core;
+use crate::error::{Error, Result};
+use crate::inode::{Body, File, Ino};
+use crate::limits::READ_BYTES_MAX;
+use crate::lookup::Content;
+use crate::ops::At;
+use crate::reads::World;
+use crate::resolve::Follow;
+use crate::time::Timestamp;
+use crate::{Kind, Stat};
+
+/// The base file behind a handle, kept open between reads.
+pub(crate) type BaseFileSlot = Option<Arc<dyn BaseFile>>;
+
+impl Session {
+    /// Reads a whole file.
+    ///
+    /// # Errors
+    ///
+    /// `Quota` when it is over `Limits::read_bytes_max`; `Stale` when the base file changed after
+    /// the session saw it; the errors of path resolution.
+    pub fn read(&self, path: &str) -> Result<Vec<u8>> {
+        let content = self.content_at(path)?;
+        let (size, limit) = (content.pieces.len(), self.limits().read_bytes_max);
+        if size > limit {
+            return Err(Error::Quota {
+                which: "read-bytes",
+                used: size,
+                limit,
+            });
+        }
+        self.read_content(&content, &mut None, 0, size)
+    }
+
+    /// Reads up to `length` bytes from `offset`; fewer at the end, and at most
+    /// [`READ_BYTES_MAX`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::read`].
+    pub fn read_range(&self, path: &str, offset: u64, length: u32) -> Result<Vec<u8>> {
+        let content = self.content_at(path)?;
+        let length = u64::from(length).min(READ_BYTES_MAX as u64);
+        self.read_content(&content, &mut None, offset, length)
+    }
+
+    /// Makes a file's content exactly `bytes`; creates the file when it is absent.
+    ///
+    /// Of a base file only the hunks that differ are kept.
+    ///
+    /// # Errors
+    ///
+    /// `IsADirectory`, `Quota`, `FileTooLarge`, `Denied`; the file is unchanged then.
+    pub fn write(&self, path: &str, bytes: &[u8]) -> Result<()> {
+        let ino = self.change(Some(path), |core, world, now| {
+            check_size(world, path, bytes.len() as u64)?;
+            let mut pieces = Pieces::empty();
+            pieces.write(&world.meter, 0, bytes)?;
+            match core.file_or_place(world, path)? {
+                Found::File(ino) => {
+                    core.file_mut(world, ino, now)?.pieces = pieces;
+                    Ok(ino)
+                }
+                found => core.create_file(world, found, pieces, now),
+            }
+        })?;
+        self.compact(ino);
+        Ok(())
+    }
+
+    /// Overwrites bytes from `offset`; a gap after the end reads as zeros and holds no memory.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`, and as [`Session::write`].
+    pub fn write_range(&self, path: &str, offset: u64, bytes: &[u8]) -> Result<()> {
+        self.change(Some(path), |core, world, now| {
+            let ino = core.existing_file(world, path)?;
+            core.write_at(world, ino, offset, bytes, now, path)
+        })
+    }
+
+    /// Adds bytes at the end of a file; creates the file when it is absent.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::write`].
+    pub fn append(&self, path: &str, bytes: &[u8]) -> Result<()> {
+        self.change(Some(path), |core, world, now| {
+            let ino = match core.file_or_place(world, path)? {
+                Found::File(ino) => ino,
+                found => core.create_file(world, found, Pieces::empty(), now)?,
+            };
+            let end = core.view(world).node(ino)?.size();
+            core.write_at(world, ino, end, bytes, now, path)
+        })
+    }
+
+    /// Makes a file `size` bytes long; a grown part reads as zeros and holds no memory.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`, `FileTooLarge`, and as [`Session::write`].
+    pub fn truncate(&self, path: &str, size: u64) -> Result<()> {
+        self.change(Some(path), |core, world, now| {
+            let ino = core.existing_file(world, path)?;
+            core.set_size(world, ino, size, now, path)
+        })
+    }
+
+    /// Replaces `search` by `replace`, where it stands without overlap, exactly `count` times.
+    ///
+    /// # Errors
+    ///
+    /// `EditMismatch`, changing nothing, when it stands another number of times; `Invalid` for an
+    /// empty `search`; and as [`Session::read`] and [`Session::write`].
+    pub fn edit(&self, path: &str, search: &str, replace: &str, count: u32) -> Result<()> {
+        if search.is_empty() {
+            return Err(Error::invalid("the text to replace is empty"));
+        }
+        let content = self.read(path)?;
+        let (needle, limit) = (search.as_bytes(), count as usize + 1);
+        let found: Vec<usize> = memchr::memmem::find_iter(&content, needle)
+            .take(limit)
+            .collect();
+        if found.len() != count as usize {
+            let found = u32::try_from(found.len()).unwrap_or(u32::MAX);
+            return Err(Error::EditMismatch {
+                path: path.to_owned(),
+                expected: count,
+                found,
+            });
+        }
+        let mut edited = Vec::with_capacity(content.len());
+        let mut at = 0;
+        for start in found {
+            edited.extend_from_slice(&content[at..start]);
+            edited.extend_from_slice(replace.as_bytes());
+            at = start + needle.len();
+        }
+        edited.extend_from_slice(&content[at..]);
+        self.write(path, &edited)
+    }
+
+    /// Describes what a path stands for, following links.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` and the other errors of path resolution.
+    pub fn stat(&self, path: &str) -> Result<Stat> {
+        self.with(|core, world| core.stat_at(world, from_root(path), Follow::Always))
+    }
+
+    /// Describes what stands at the path itself, a link included.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::stat`].
+    pub fn stat_link(&self, path: &str) -> Result<Stat> {
+        self.with(|core, world| core.stat_at(world, from_root(path), Follow::UnlessNamed))
+    }
+
+    fn content_at(&self, path: &str) -> Result<Content> {
+        self.with(|core, world| {
+            let place = core.resolve(world, from_root(path), Follow::Always)?;
+            let (ino, kind) = place.existing(path)?;
+            if kind == Kind::Directory {
+                return Err(Error::IsADirectory {
+                    path: path.to_owned(),
+                });
+            }
+            let content = core.view(world).content(ino)?;
+            content.ok_or_else(|| Error::NotFound {
+                path: path.to_owned(),
+            })
+        })
+    }
+
+    /// Reads bytes of a file as it was when `content` was taken, without the session's lock.
+    pub(crate) fn read_content(
+        &self,
+        content: &Content,
+        opened: &mut BaseFileSlot,
+        offset: u64,
+        length: u64,
+    ) -> Result<Vec<u8>> {
+        let rest = content.pieces.len().saturating_sub(offset).min(length);
+        let size = usize::try_from(rest).map_err(|_| Error::Quota {
+            which: "read-bytes",
+            used: rest,
+            limit: usize::MAX as u64,
+        })?;
+        let mut bytes = vec![0; size];
+        content
+            .pieces
+            .read_at(&mut bytes, offset, &mut |at, buffer| {
+                self.read_pristine(content, opened, at, buffer)
+            })?;
+        Ok(bytes)
+    }
+
+    fn read_pristine(
+        &self,
+        content: &Content,
+        opened: &mut BaseFileSlot,
+        offset: u64,
+        buffer: &mut [u8],
+    ) -> Result<()> {
+        let Some((path, stat)) = &content.origin else {
+            return Err(Error::BadDescriptor);
+        };
+        let file = match opened {
+            Some(file) => file,
+            empty => empty.insert(self.base().open(path, stat)?),
+        };
+        if file.read_at(buffer, offset)? < buffer.len() {
+            return Err(Error::Stale {
+                path: path.to_string(),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Where a file is, or where one can be made.
+pub(crate) enum Found {
+    File(Ino),
+    Free(Ino, crate::Name),
+}
+
+impl Core {
+    pub(crate) fn existing_file(&mut self, world: &World, path: &str) -> Result<Ino> {
+        match self.file_or_place(world, path)? {
+            Found::File(ino) => Ok(ino),
+            Found::Free(..) => Err(Error::NotFound {
+                path: path.to_owned(),
+            }),
+        }
+    }
+
+    pub(crate) fn file_or_place(&mut self, world: &World, path: &str) -> Result<Found> {
+        let place = self.resolve(world, from_root(path), Follow::Always)?;
+        match place.found {
+            Some((_, Kind::Directory)) => Err(Error::IsADirectory {
+                path: path.to_owned(),
+            }),
+            Some((ino, _)) => Ok(Found::File(ino)),
+            None if place.directory => Err(Error::IsADirectory {
+                path: path.to_owned(),
+            }),
+            None => place
+                .named(path)
+                .map(|(dir, name, _)| Found::Free(dir, name)),
+        }
+    }
+
+    fn create_file(
+        &mut self,
+        world: &World,
+        found: Found,
+        pieces: Pieces,
+        now: Timestamp,
+    ) -> Result<Ino> {
+        match found {
+            Found::File(ino) => Ok(ino),
+            Found::Free(dir, name) => {
+                let body = Body::File(File {
+                    origin: None,
+                    pieces,
+                    executable: false,
+                });
+                self.create(world, dir, &name, body, now)
+            }
+        }
+    }
+
+    pub(crate) fn write_at(
+        &mut self,
+        world: &World,
+        ino: Ino,
+        offset: u64,
+        bytes: &[u8],
+        now: Timestamp,
+        path: &str,
+    ) -> Result<()> {
+        let end = offset.checked_add(bytes.len() as u64);
+        let end = end.ok_or_else(|| Error::invalid("the offset is too large"))?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        check_size(world, path, end)?;
+        self.file_mut(world, ino, now)?
+            .pieces
+            .write(&world.meter, offset, bytes)
+    }
+
+    pub(crate) fn set_size(
+        &mut self,
+        world: &World,
+        ino: Ino,
+        size: u64,
+        now: Timestamp,
+        path: &str,
+    ) -> Result<()> {
+        check_size(world, path, size)?;
+        self.file_mut(world, ino, now)?.pieces.set_len(size);
+        Ok(())
+    }
+}
+
+/// A path of the session's own interface: the root is the empty path, `.` and `/` alike.
+pub(crate) fn from_root(path: &str) -> At<'_> {
+    At {
+        start: Ino::ROOT,
+        text: if path.is_empty() { "." } else { path },
+    }
+}
+
+fn check_size(world: &World, path: &str, size: u64) -> Result<()> {
+    let limit = world.limits.file_bytes_max;
+    if size > limit {
+        return Err(Error::FileTooLarge {
+            path: path.to_owned(),
+            limit,
+        });
+    }
+    Ok(())
+}

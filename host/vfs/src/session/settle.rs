@@ -1,0 +1,128 @@
+//! Savepoints, rollback, and what happens when a handle closes.
+
+use super::{Session, Status};
+use crate::content::Pieces;
+use crate::error::{Error, Result};
+use crate::inode::{Body, Ino};
+use crate::lookup::Content;
+use crate::tree::Tree;
+
+/// Files up to this size are reduced to their hunks when their last writer closes; the pristine
+/// version is held in memory while that is done.
+const COMPACT_BYTES_MAX: u64 = 8 << 20;
+/// Bytes of a savepoint's name.
+const SAVEPOINT_NAME_BYTES_MAX: usize = 256;
+
+impl Session {
+    /// Marks the present state by a name, in O(1); an earlier mark of the name is moved.
+    ///
+    /// # Errors
+    ///
+    /// `Quota` at `Limits::savepoints_max`; `Invalid` for a name that is empty or over 256 bytes.
+    pub fn savepoint(&self, name: &str) -> Result<()> {
+        if name.is_empty() || name.len() > SAVEPOINT_NAME_BYTES_MAX {
+            return Err(Error::invalid("a savepoint's name has 1 to 256 bytes"));
+        }
+        self.with(|core, world| {
+            core.savepoints.retain(|(other, _)| other != name);
+            let (used, limit) = (core.savepoints.len(), world.limits.savepoints_max);
+            if used >= limit {
+                let (used, limit) = (used as u64, limit as u64);
+                return Err(Error::Quota {
+                    which: "savepoints",
+                    used,
+                    limit,
+                });
+            }
+            core.savepoints.push((name.to_owned(), core.tree.clone()));
+            Ok(())
+        })
+    }
+
+    /// Returns to a savepoint; it stays, later ones are forgotten.
+    ///
+    /// A handle on something that did not exist at the savepoint answers `BadDescriptor` from now
+    /// on.
+    ///
+    /// # Errors
+    ///
+    /// `NoSuchSavepoint`.
+    pub fn restore(&self, name: &str) -> Result<()> {
+        self.change(None, |core, _, _| {
+            let found = core.savepoints.iter().position(|(other, _)| other == name);
+            let index = found.ok_or_else(|| Error::NoSuchSavepoint {
+                name: name.to_owned(),
+            })?;
+            core.tree = core.savepoints[index].1.clone();
+            core.savepoints.truncate(index + 1);
+            Ok(())
+        })
+    }
+
+    /// Throws away what the session changed and closes it; its memory is given back at once.
+    ///
+    /// # Errors
+    ///
+    /// `Closed` when the session is not open.
+    pub fn rollback(&self) -> Result<()> {
+        self.with(|core, _| {
+            core.status = Status::RolledBack;
+            core.discard();
+            Ok(())
+        })
+    }
+
+    /// Reduces a rewritten base file to the hunks that differ from its pristine version.
+    ///
+    /// Only memory is at stake: whatever goes wrong leaves the content as it was.
+    pub(crate) fn compact(&self, ino: Ino) {
+        let Some((content, pristine_len)) = self.rewritten(ino) else {
+            return;
+        };
+        let pristine = Content {
+            pieces: Pieces::pristine(pristine_len),
+            ..content.clone()
+        };
+        let Ok(bytes) = self.read_content(&pristine, &mut None, 0, pristine_len) else {
+            return;
+        };
+        let meter = &self.world().meter;
+        let Ok(compacted) = content.pieces.compact_against(meter, &bytes) else {
+            return;
+        };
+        self.with_any_status(|core, world| {
+            let held = core.tree.get_mut(ino, &world.meter);
+            if let Ok(Some(inode)) = held
+                && let Body::File(file) = &mut inode.body
+                && file.pieces.same(&content.pieces)
+            {
+                file.pieces = compacted;
+            }
+        });
+    }
+
+    /// The content of a base file of which nothing is kept, when it is worth reducing.
+    fn rewritten(&self, ino: Ino) -> Option<(Content, u64)> {
+        self.with_any_status(|core, world| {
+            let file = core.tree.get(ino)?.as_file()?;
+            let origin = file.origin?;
+            let small = file.pieces.len().max(origin.stat.size) <= COMPACT_BYTES_MAX;
+            let all_new = file.pieces.data_bytes() == file.pieces.len();
+            if !small || !all_new || file.pieces.len() == 0 || origin.stat.size == 0 {
+                return None;
+            }
+            let content = core.view(world).content(ino).ok().flatten()?;
+            Some((content, origin.stat.size))
+        })
+    }
+}
+
+impl crate::core::Core {
+    /// Drops every state but what open handles need to fail politely.
+    pub(crate) fn discard(&mut self) {
+        self.tree = Tree::default();
+        self.start = Tree::default();
+        self.savepoints.clear();
+        self.reads = crate::reads::Reads::default();
+    }
+}
