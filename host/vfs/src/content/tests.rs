@@ -394,6 +394,23 @@ fn a_chunk_that_is_mostly_overwritten_is_let_go() {
     assert!(meter.used() <= 2 * 65_536, "{}", meter.used());
 }
 
+/// Only chunks beside the cut used to be looked at; one behind a newer piece kept all its bytes.
+#[test]
+fn a_chunk_that_loses_a_stretch_out_of_sight_is_let_go() {
+    let meter = unlimited();
+    let mut pieces = Pieces::empty();
+    pieces
+        .write(&meter, 0, &noise(65_536, 1))
+        .expect("unlimited");
+    let snapshot = pieces.clone();
+    pieces
+        .write(&meter, 4096, &noise(4096, 2))
+        .expect("unlimited");
+    drop(snapshot);
+    pieces.set_len(8192);
+    assert!(meter.used() < 3 * 8192, "{}", meter.used());
+}
+
 #[test]
 fn a_refused_write_changes_nothing() {
     let pristine = noise(300_000, 9);
@@ -487,6 +504,21 @@ fn a_rewrite_with_one_changed_line_keeps_only_that() {
             meter.used()
         );
     }
+}
+
+#[test]
+fn a_moved_block_is_found_behind_long_new_bytes() {
+    let pristine = noise(400_000, 2);
+    let mut new = noise(300_000, 3);
+    new.extend_from_slice(&pristine[123_457..223_457]);
+    let expected = [
+        Hunk::Data { len: 300_000 },
+        Hunk::Keep {
+            offset: 123_457,
+            len: 100_000,
+        },
+    ];
+    assert_eq!(hunks(&pristine, &new), expected);
 }
 
 #[test]
