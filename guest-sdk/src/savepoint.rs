@@ -1,6 +1,12 @@
 //! `Savepoint`: a named point inside a session to return to.
 
 use crate::{Result, Session};
+use std::cell::Cell;
+
+thread_local! {
+    /// Attempts under way; each level has a savepoint of its own name, used again and again.
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
+}
 
 /// A named point inside a session; see [`Session::savepoint`].
 ///
@@ -28,4 +34,17 @@ impl<'a> Savepoint<'a> {
     pub fn name(&self) -> &str {
         &self.name
     }
+}
+
+/// See [`Session::attempt`].
+pub(crate) fn attempt<T>(session: &Session, work: impl FnOnce(&Session) -> Result<T>) -> Result<T> {
+    let depth = DEPTH.get();
+    let savepoint = session.savepoint(format!("attempt {depth}"))?;
+    DEPTH.set(depth + 1);
+    let result = work(session);
+    DEPTH.set(depth);
+    if result.is_err() {
+        savepoint.restore()?;
+    }
+    result
 }

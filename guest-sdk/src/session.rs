@@ -6,7 +6,7 @@
 use crate::backend::RawSession;
 use crate::{
     BeginOptions, ChangeEntry, ChangeInfo, Conflict, DirEntry, Error, Limits, Metadata, Result,
-    Savepoint, Search, SearchQuery, Stat, Walk,
+    Savepoint, Search, SearchQuery, Stat, Walk, savepoint,
 };
 use std::fmt;
 
@@ -243,15 +243,10 @@ impl Session {
 
     /// Does something whole or not at all: after an `Err` the session is as it was before.
     ///
-    /// The name is that of the savepoint set for it. A failure to return to the savepoint is
-    /// itself the result, as nothing can be said of the state then.
-    pub fn attempt<T>(&self, name: &str, work: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
-        let savepoint = self.savepoint(name)?;
-        let result = work(self);
-        if result.is_err() {
-            savepoint.restore()?;
-        }
-        result
+    /// Attempts may be nested. A failure to return is itself the result, as nothing can be said of
+    /// the state then; it happens when `work` restores a savepoint that was set before.
+    pub fn attempt<T>(&self, work: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
+        savepoint::attempt(self, work)
     }
 
     /// Applies what this session changed to its base, all of it or nothing.

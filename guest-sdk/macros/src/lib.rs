@@ -26,7 +26,12 @@ pub fn agent(arguments: TokenStream, item: TokenStream) -> TokenStream {
         None => export(&function),
         Some(fault) => fault.to_compile_error(),
     };
-    quote! { #function #export }.into()
+    quote! {
+        #[allow(clippy::needless_pass_by_value, reason = "the contract hands the task over")]
+        #function
+        #export
+    }
+    .into()
 }
 
 /// Finds what keeps the function from being an agent.

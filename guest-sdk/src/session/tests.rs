@@ -329,8 +329,9 @@ fn a_savepoint_is_returned_to_by_its_guard_and_by_its_name() -> Result<()> {
 fn an_attempt_that_fails_leaves_nothing() -> Result<()> {
     let sandbox = Sandbox::new().file("a", "one");
     within(&sandbox, |session| {
-        let failed = session.attempt("edit", |session| {
+        let failed = session.attempt(|session| {
             session.write("a", "two")?;
+            session.attempt(|session| session.write("b", "new"))?;
             session.edit("a", "three", "four", 1)
         });
         assert!(
@@ -338,7 +339,8 @@ fn an_attempt_that_fails_leaves_nothing() -> Result<()> {
             "{failed:?}"
         );
         assert_eq!(session.read_to_string("a")?, "one");
-        session.attempt("edit", |session| session.write("a", "five"))?;
+        assert!(!session.exists("b")?);
+        session.attempt(|session| session.write("a", "five"))?;
         assert_eq!(session.read_to_string("a")?, "five");
         assert_eq!(session.stat("a")?.kind, Kind::File);
         Ok(())

@@ -120,10 +120,12 @@ impl From<vfs::ChangeEntry> for ChangeEntry {
     }
 }
 
-impl From<vfs::Side> for ConflictSide {
-    fn from(side: vfs::Side) -> Self {
+impl From<vfs::ConflictSide> for ConflictSide {
+    fn from(side: vfs::ConflictSide) -> Self {
+        // Only a directory of the host holds what is none of the kinds, and here there is none.
+        let kind = side.kind.map_or(Kind::File, Into::into);
         Self {
-            kind: side.kind.into(),
+            kind,
             size: side.size,
         }
     }
