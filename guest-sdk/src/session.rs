@@ -14,6 +14,14 @@ use std::fmt;
 ///
 /// Paths are separated by `/` and begin at the session's root, which is the empty path. What
 /// happens here is seen by nobody else until it is committed.
+///
+/// # Errors
+///
+/// Where a method says nothing else, it fails with an [`Error`] that carries the path:
+/// `NotFound`, `NotADirectory`, `IsADirectory` or `TooManyLinks` for a path that leads elsewhere,
+/// `InvalidPath` for one that is not well formed (at most 4095 bytes, 255 in a component, 64
+/// components), `Denied` for one that leads out and for a change in a read-only session, `Stale`
+/// where the base changed underneath, `Quota` at a limit, `Closed` once the session is settled.
 #[derive(Debug)]
 pub struct Session {
     raw: RawSession,

@@ -68,6 +68,32 @@ fn every_other_byte_stays() {
 }
 
 #[test]
+fn a_rename_there_and_back_is_the_source_again() {
+    for source in [
+        include_str!("lib.rs"),
+        include_str!("rename.rs"),
+        include_str!("tests.rs"),
+    ] {
+        for name in ["Name", "source", "fn_that_is_nowhere", "text"] {
+            let name = Name::parse(name).expect("an identifier");
+            let other = Name::parse("zażółć_7").expect("an identifier");
+            let there = Rename {
+                from: name.clone(),
+                to: other.clone(),
+            };
+            let back = Rename {
+                from: other,
+                to: name,
+            };
+            let renamed = there.apply(source).expect("this is Rust");
+            let again = back.apply(&renamed.source).expect("this is Rust");
+            assert_eq!(again.source, source);
+            assert_eq!(again.occurrences, renamed.occurrences);
+        }
+    }
+}
+
+#[test]
 fn raw_identifiers_are_identifiers() {
     check("old", "new", "r#old + old", "r#new + new");
     check("r#type", "kind", "type T = r#type;", "type T = r#kind;");

@@ -8,7 +8,7 @@ use proc_macro::TokenStream;
 use proc_macro2::TokenStream as TokenStream2;
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{FnArg, ItemFn, ReturnType, parse_macro_input};
+use syn::{FnArg, ItemFn, ReturnType};
 
 /// Makes a function the agent of its component.
 ///
@@ -21,7 +21,12 @@ use syn::{FnArg, ItemFn, ReturnType, parse_macro_input};
 #[proc_macro_attribute]
 pub fn agent(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let arguments = TokenStream2::from(arguments);
-    let function = parse_macro_input!(item as ItemFn);
+    let item = TokenStream2::from(item);
+    let Ok(function) = syn::parse2::<ItemFn>(item.clone()) else {
+        let fault = fault(&item, "only a function with its body is an agent");
+        let fault = fault.map(|fault| fault.to_compile_error());
+        return quote! { #item #fault }.into();
+    };
     let export = match check(&arguments, &function) {
         None => export(&function),
         Some(fault) => fault.to_compile_error(),
