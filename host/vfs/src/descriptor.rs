@@ -181,6 +181,16 @@ impl Descriptor {
         })
     }
 
+    /// Succeeds when the session is open: what was written is in it already, and becomes durable
+    /// with the commit.
+    ///
+    /// # Errors
+    ///
+    /// `Closed` when the session is not open.
+    pub fn sync(&self) -> Result<()> {
+        self.session().with(|_, _| Ok(()))
+    }
+
     /// Whether two descriptors are open on one object.
     pub fn is_same_object(&self, other: &Self) -> bool {
         self.session().is_same(other.session()) && self.handle.ino == other.handle.ino
