@@ -1,0 +1,50 @@
+//! What `bindgen!` makes of the contract: the two halves of the guest boundary as Rust traits.
+//!
+//! `wasi:filesystem` stays at exactly 0.2.12: the linker serves every guest of 0.2.x from the highest
+//! version it holds, and this one is ours. Everything else of WASI comes from wasmtime-wasi.
+
+pub(crate) mod filesystem {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        inline: "
+            package session-fs:bindings;
+            world filesystem {
+                import wasi:filesystem/types@0.2.12;
+                import wasi:filesystem/preopens@0.2.12;
+            }
+        ",
+        world: "session-fs:bindings/filesystem",
+        imports: { default: trappable },
+        trappable_error_type: {
+            "wasi:filesystem/types.error-code" => crate::fs::FsError,
+        },
+        with: {
+            "wasi:io": wasmtime_wasi_io::bindings::wasi::io,
+            "wasi:clocks/wall-clock": wasmtime_wasi::p2::bindings::clocks::wall_clock,
+            "wasi:filesystem/types.descriptor": vfs::Descriptor,
+            "wasi:filesystem/types.directory-entry-stream": vfs::DirCursor,
+        },
+        require_store_data_send: true,
+    });
+}
+
+pub(crate) mod agent {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        world: "session-fs:host/agent",
+        imports: {
+            // They look at a whole tree and change nothing, so a run that is stopped may leave them.
+            "session-fs:host/session-fs.[method]session.search": async | trappable,
+            "session-fs:host/session-fs.[method]session.diff": async | trappable,
+            default: trappable,
+        },
+        exports: { default: async },
+        trappable_error_type: {
+            "session-fs:host/types.error" => crate::session::SessionError,
+        },
+        with: {
+            "session-fs:host/session-fs.session": crate::session::SessionHandle,
+        },
+        require_store_data_send: true,
+    });
+}

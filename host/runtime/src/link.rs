@@ -1,0 +1,74 @@
+//! The exact list of what a guest can import.
+//!
+//! wasmtime-wasi's own filesystem is NEVER added: the linker would serve guests that import an older
+//! 0.2.x from the highest version registered, and that might be the host's real one. Sockets are
+//! linked because programs import them without using them; creating one is denied. `wasi:http` and
+//! every other package are not there.
+
+use wasmtime::Engine;
+use wasmtime::component::Linker;
+use wasmtime_wasi::cli::{WasiCli, WasiCliView};
+use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
+use wasmtime_wasi::p2::bindings::{cli, clocks, random, sockets};
+use wasmtime_wasi::random::{WasiRandom, WasiRandomView};
+use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsView};
+use wasmtime_wasi_io::bindings::wasi::io;
+
+use crate::bindings::agent::Agent as AgentWorld;
+use crate::bindings::filesystem::wasi::filesystem;
+use crate::host::{HasTable, HasView, Host};
+
+/// Everything a guest can import.
+pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
+    let mut linker = Linker::new(engine);
+    add_session(&mut linker)?;
+    add_io(&mut linker)?;
+    add_clocks_and_random(&mut linker)?;
+    add_cli(&mut linker)?;
+    add_sockets(&mut linker)?;
+    Ok(linker)
+}
+
+fn add_session(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
+    AgentWorld::add_to_linker::<Host, HasView>(linker, Host::view)?;
+    filesystem::types::add_to_linker::<Host, HasView>(linker, Host::view)?;
+    filesystem::preopens::add_to_linker::<Host, HasView>(linker, Host::view)
+}
+
+fn add_io(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
+    io::error::add_to_linker::<Host, HasTable>(linker, |host| &mut host.table)?;
+    io::poll::add_to_linker::<Host, HasTable>(linker, |host| &mut host.table)?;
+    io::streams::add_to_linker::<Host, HasTable>(linker, |host| &mut host.table)
+}
+
+fn add_clocks_and_random(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
+    clocks::wall_clock::add_to_linker::<Host, WasiClocks>(linker, Host::clocks)?;
+    clocks::monotonic_clock::add_to_linker::<Host, WasiClocks>(linker, Host::clocks)?;
+    random::random::add_to_linker::<Host, WasiRandom>(linker, Host::random)?;
+    random::insecure::add_to_linker::<Host, WasiRandom>(linker, Host::random)?;
+    random::insecure_seed::add_to_linker::<Host, WasiRandom>(linker, Host::random)
+}
+
+fn add_cli(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
+    cli::environment::add_to_linker::<Host, WasiCli>(linker, Host::cli)?;
+    cli::exit::add_to_linker::<Host, WasiCli>(linker, Host::cli)?;
+    cli::stdin::add_to_linker::<Host, WasiCli>(linker, Host::cli)?;
+    cli::stdout::add_to_linker::<Host, WasiCli>(linker, Host::cli)?;
+    cli::stderr::add_to_linker::<Host, WasiCli>(linker, Host::cli)?;
+    cli::terminal_input::add_to_linker::<Host, WasiCli>(linker, Host::cli)?;
+    cli::terminal_output::add_to_linker::<Host, WasiCli>(linker, Host::cli)?;
+    cli::terminal_stdin::add_to_linker::<Host, WasiCli>(linker, Host::cli)?;
+    cli::terminal_stdout::add_to_linker::<Host, WasiCli>(linker, Host::cli)?;
+    cli::terminal_stderr::add_to_linker::<Host, WasiCli>(linker, Host::cli)
+}
+
+fn add_sockets(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
+    let stable = sockets::network::LinkOptions::default();
+    sockets::network::add_to_linker::<Host, WasiSockets>(linker, &stable, Host::sockets)?;
+    sockets::instance_network::add_to_linker::<Host, WasiSockets>(linker, Host::sockets)?;
+    sockets::ip_name_lookup::add_to_linker::<Host, WasiSockets>(linker, Host::sockets)?;
+    sockets::tcp::add_to_linker::<Host, WasiSockets>(linker, Host::sockets)?;
+    sockets::tcp_create_socket::add_to_linker::<Host, WasiSockets>(linker, Host::sockets)?;
+    sockets::udp::add_to_linker::<Host, WasiSockets>(linker, Host::sockets)?;
+    sockets::udp_create_socket::add_to_linker::<Host, WasiSockets>(linker, Host::sockets)
+}

@@ -1,0 +1,152 @@
+//! The runtime: one engine, one linker, the door in front of them. Loads components and runs them.
+
+use vfs::Digest;
+use wasmtime::Engine;
+use wasmtime::component::{Component, Linker};
+
+use crate::admission::Admission;
+use crate::agent::{self, Agent, Inspection, LoadError};
+use crate::cache::{CacheError, ComponentCache};
+use crate::engine::{self, Allocation};
+use crate::host::Host;
+use crate::link;
+use crate::ticker::Ticker;
+
+/// What a core module begins with; a component differs in the second half.
+const CORE_MODULE: &[u8] = b"\0asm\x01\0\0\0";
+
+/// What all WebAssembly begins with.
+const WASM: &[u8] = b"\0asm";
+
+/// How to set up a runtime.
+#[derive(Debug)]
+pub struct RuntimeOptions {
+    /// Runs at once; each has its place reserved from the start.
+    pub instances_max: u32,
+    /// Runs that may wait for a place; further ones are refused.
+    pub waiting_max: usize,
+    /// Bytes that one linear memory may have; no run is given more.
+    pub memory_bytes_max: u64,
+    /// Bytes of a component that is loaded; compiling takes time and memory in proportion.
+    pub component_bytes_max: u64,
+    /// Where compiled components are kept: a directory of mode 0700 that the operator owns.
+    pub cache: Option<cap_std::fs::Dir>,
+}
+
+impl Default for RuntimeOptions {
+    fn default() -> Self {
+        Self {
+            instances_max: 128,
+            waiting_max: 4_096,
+            memory_bytes_max: 1 << 30,
+            component_bytes_max: 128 << 20,
+            cache: None,
+        }
+    }
+}
+
+/// Why a runtime cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// The engine refused its configuration or found no memory.
+    #[error("the WebAssembly engine cannot be set up: {0:#}")]
+    Engine(wasmtime::Error),
+    /// The thread that interrupts guests was not started.
+    #[error("the thread that interrupts guests cannot be started")]
+    Ticker(#[source] std::io::Error),
+    /// The cache directory is not usable.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+}
+
+/// Runs agents. Shared by reference; all methods may be called from any thread.
+pub struct Runtime {
+    pub(crate) engine: Engine,
+    pub(crate) admission: Admission,
+    pub(crate) memory_bytes_max: u64,
+    linker: Linker<Host>,
+    cache: Option<ComponentCache>,
+    component_bytes_max: u64,
+    allocation: Allocation,
+    _ticker: Ticker,
+}
+
+impl Runtime {
+    /// Sets up the engine and starts the thread that interrupts guests.
+    pub fn new(options: RuntimeOptions) -> Result<Self, RuntimeError> {
+        let memory_bytes_max = usize::try_from(options.memory_bytes_max).unwrap_or(usize::MAX);
+        let (engine, allocation) =
+            engine::build(options.instances_max, memory_bytes_max).map_err(RuntimeError::Engine)?;
+        Ok(Self {
+            linker: link::linker(&engine).map_err(RuntimeError::Engine)?,
+            admission: Admission::new(options.instances_max, options.waiting_max),
+            memory_bytes_max: options.memory_bytes_max,
+            cache: options.cache.map(ComponentCache::open).transpose()?,
+            component_bytes_max: options.component_bytes_max,
+            allocation,
+            _ticker: Ticker::start(engine.clone()).map_err(RuntimeError::Ticker)?,
+            engine,
+        })
+    }
+
+    /// Compiles a component, or takes it from the cache, and links it.
+    ///
+    /// Blocks for as long as compiling takes: milliseconds to seconds.
+    pub fn load(&self, bytes: &[u8]) -> Result<Agent, LoadError> {
+        let (component, digest) = self.component(bytes)?;
+        Agent::link(&component, &self.linker, digest)
+    }
+
+    /// Tells what a component is, also one of another world that cannot be loaded.
+    pub fn inspect(&self, bytes: &[u8]) -> Result<Inspection, LoadError> {
+        let (component, digest) = self.component(bytes)?;
+        Ok(agent::inspect(&component, digest))
+    }
+
+    /// How instances get their memory on this machine.
+    pub fn allocation(&self) -> Allocation {
+        self.allocation
+    }
+
+    fn component(&self, bytes: &[u8]) -> Result<(Component, Digest), LoadError> {
+        check_form(bytes, self.component_bytes_max)?;
+        let digest = Digest::of(bytes);
+        if let Some(component) = self.cached(digest) {
+            return Ok((component, digest));
+        }
+        let component =
+            Component::from_binary(&self.engine, bytes).map_err(|error| LoadError::Invalid {
+                detail: format!("{error:#}"),
+            })?;
+        if let Some(cache) = &self.cache {
+            cache.keep(&self.engine, digest, &component);
+        }
+        Ok((component, digest))
+    }
+
+    fn cached(&self, digest: Digest) -> Option<Component> {
+        self.cache.as_ref()?.load(&self.engine, digest)
+    }
+}
+
+impl std::fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Runtime")
+            .field("allocation", &self.allocation)
+            .finish_non_exhaustive()
+    }
+}
+
+fn check_form(bytes: &[u8], limit: u64) -> Result<(), LoadError> {
+    let size = bytes.len() as u64;
+    if size > limit {
+        return Err(LoadError::TooLarge { bytes: size, limit });
+    }
+    if bytes.starts_with(CORE_MODULE) {
+        return Err(LoadError::CoreModule);
+    }
+    if !bytes.starts_with(WASM) {
+        return Err(LoadError::NotWasm);
+    }
+    Ok(())
+}
