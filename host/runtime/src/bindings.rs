@@ -28,6 +28,30 @@ pub(crate) mod filesystem {
     });
 }
 
+pub(crate) mod sockets {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        inline: "
+            package session-fs:bindings;
+            world sockets {
+                import wasi:sockets/tcp-create-socket@0.2.12;
+                import wasi:sockets/udp-create-socket@0.2.12;
+                import wasi:sockets/ip-name-lookup@0.2.12;
+            }
+        ",
+        world: "session-fs:bindings/sockets",
+        imports: { default: trappable },
+        with: {
+            "wasi:io": wasmtime_wasi_io::bindings::wasi::io,
+            "wasi:clocks/monotonic-clock": wasmtime_wasi::p2::bindings::clocks::monotonic_clock,
+            "wasi:sockets/network": wasmtime_wasi::p2::bindings::sockets::network,
+            "wasi:sockets/tcp": wasmtime_wasi::p2::bindings::sockets::tcp,
+            "wasi:sockets/udp": wasmtime_wasi::p2::bindings::sockets::udp,
+        },
+        require_store_data_send: true,
+    });
+}
+
 pub(crate) mod agent {
     wasmtime::component::bindgen!({
         path: "../../wit",

@@ -35,6 +35,7 @@ mod stdio;
 mod task;
 
 mod fs;
+mod network;
 mod session;
 
 mod host;

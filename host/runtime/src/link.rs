@@ -1,9 +1,9 @@
 //! The exact list of what a guest can import.
 //!
 //! wasmtime-wasi's own filesystem is NEVER added: the linker would serve guests that import an older
-//! 0.2.x from the highest version registered, and that might be the host's real one. Sockets are
-//! linked because programs import them without using them; creating one is denied. `wasi:http` and
-//! every other package are not there.
+//! 0.2.x from the highest version registered, and that might be the host's real one. Of sockets, which
+//! programs import without using them, everything is there but a way to come by one: creating them is
+//! ours, and denied. `wasi:http` and every other package are not there.
 
 use wasmtime::Engine;
 use wasmtime::component::Linker;
@@ -16,6 +16,7 @@ use wasmtime_wasi_io::bindings::wasi::io;
 
 use crate::bindings::agent::Agent as AgentWorld;
 use crate::bindings::filesystem::wasi::filesystem;
+use crate::bindings::sockets::wasi::sockets as denied;
 use crate::host::{HasTable, HasView, Host};
 
 /// Everything a guest can import.
@@ -66,9 +67,9 @@ fn add_sockets(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     let stable = sockets::network::LinkOptions::default();
     sockets::network::add_to_linker::<Host, WasiSockets>(linker, &stable, Host::sockets)?;
     sockets::instance_network::add_to_linker::<Host, WasiSockets>(linker, Host::sockets)?;
-    sockets::ip_name_lookup::add_to_linker::<Host, WasiSockets>(linker, Host::sockets)?;
     sockets::tcp::add_to_linker::<Host, WasiSockets>(linker, Host::sockets)?;
-    sockets::tcp_create_socket::add_to_linker::<Host, WasiSockets>(linker, Host::sockets)?;
     sockets::udp::add_to_linker::<Host, WasiSockets>(linker, Host::sockets)?;
-    sockets::udp_create_socket::add_to_linker::<Host, WasiSockets>(linker, Host::sockets)
+    denied::tcp_create_socket::add_to_linker::<Host, HasView>(linker, Host::view)?;
+    denied::udp_create_socket::add_to_linker::<Host, HasView>(linker, Host::view)?;
+    denied::ip_name_lookup::add_to_linker::<Host, HasView>(linker, Host::view)
 }

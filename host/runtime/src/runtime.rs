@@ -94,6 +94,10 @@ impl Runtime {
     /// Blocks for as long as compiling takes: milliseconds to seconds.
     pub fn load(&self, bytes: &[u8]) -> Result<Agent, LoadError> {
         let (component, digest) = self.component(bytes)?;
+        // Now rather than in the first run, which would pay for it.
+        component
+            .initialize_copy_on_write_image()
+            .map_err(|error| invalid(&error))?;
         Agent::link(&component, &self.linker, digest)
     }
 
@@ -115,9 +119,7 @@ impl Runtime {
             return Ok((component, digest));
         }
         let component =
-            Component::from_binary(&self.engine, bytes).map_err(|error| LoadError::Invalid {
-                detail: format!("{error:#}"),
-            })?;
+            Component::from_binary(&self.engine, bytes).map_err(|error| invalid(&error))?;
         if let Some(cache) = &self.cache {
             cache.keep(&self.engine, digest, &component);
         }
@@ -149,4 +151,10 @@ fn check_form(bytes: &[u8], limit: u64) -> Result<(), LoadError> {
         return Err(LoadError::NotWasm);
     }
     Ok(())
+}
+
+fn invalid(error: &wasmtime::Error) -> LoadError {
+    LoadError::Invalid {
+        detail: format!("{error:#}"),
+    }
 }

@@ -2,6 +2,7 @@
 
 mod authority;
 mod files;
+mod guestless;
 mod guests;
 mod load;
 mod outcomes;
@@ -12,6 +13,7 @@ use std::task::Poll;
 use vfs::{EmptyBase, Session, SessionOptions};
 
 pub(crate) use self::authority::TestAuthority;
+pub(crate) use self::guestless::Run;
 use crate::{RunOutcome, RunReport, RunRequest, Runtime, RuntimeOptions};
 
 /// An empty session over nothing.

@@ -76,3 +76,50 @@ fn path_fault(fault: PathFault) -> ErrorCode {
         PathFault::NameTooLong | PathFault::TooLong | PathFault::TooDeep => ErrorCode::NameTooLong,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_denial_tells_its_reason() {
+        for (reason, expected) in [
+            (DenialReason::Confinement, ErrorCode::NotPermitted),
+            (DenialReason::Capability, ErrorCode::Access),
+            (DenialReason::ReadOnly, ErrorCode::ReadOnly),
+        ] {
+            let error = Error::Denied {
+                path: None,
+                reason,
+                detail: String::new(),
+                grant: None,
+            };
+            assert_eq!(code(&error), expected);
+        }
+    }
+
+    #[test]
+    fn limits_are_told_from_failures() {
+        let path = "x".to_owned();
+        let quota = Error::Quota {
+            which: "handles-max",
+            used: 1,
+            limit: 1,
+        };
+        for (error, expected) in [
+            (quota, ErrorCode::Quota),
+            (
+                Error::FileTooLarge {
+                    path: path.clone(),
+                    limit: 1,
+                },
+                ErrorCode::FileTooLarge,
+            ),
+            (Error::Stale { path: path.clone() }, ErrorCode::Io),
+            (Error::TooManyLinks { path }, ErrorCode::Loop),
+            (Error::CrossSession, ErrorCode::CrossDevice),
+        ] {
+            assert_eq!(code(&error), expected);
+        }
+    }
+}

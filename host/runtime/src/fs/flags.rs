@@ -94,3 +94,56 @@ pub(super) fn stat_out(stat: &Stat) -> wasi::DescriptorStat {
 pub(super) fn hash_out((lower, upper): (u64, u64)) -> wasi::MetadataHashValue {
     wasi::MetadataHashValue { lower, upper }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_that_do_not_fit_are_refused_and_never_panic() {
+        let check = |seconds, nanoseconds| {
+            new_time(wasi::NewTimestamp::Timestamp(wasi::Datetime {
+                seconds,
+                nanoseconds,
+            }))
+            .ok()
+        };
+        let fits = Timestamp {
+            seconds: 1,
+            nanoseconds: 999_999_999,
+        };
+        assert_eq!(check(1, 999_999_999), Some(NewTime::At(fits)));
+        assert_eq!(check(1, 1_000_000_000), None);
+        assert_eq!(check(u64::MAX, 0), None);
+    }
+
+    #[test]
+    fn times_before_1970_are_unknown_to_a_guest() {
+        assert!(
+            timestamp_out(Timestamp {
+                seconds: -1,
+                nanoseconds: 999_999_999
+            })
+            .is_none()
+        );
+        assert!(
+            timestamp_out(Timestamp {
+                seconds: 0,
+                nanoseconds: 0
+            })
+            .is_some()
+        );
+    }
+
+    #[test]
+    fn flags_survive_the_way_there_and_back() {
+        for bits in 0..8 {
+            let flags = DescriptorFlags {
+                read: bits & 1 != 0,
+                write: bits & 2 != 0,
+                mutate_directory: bits & 4 != 0,
+            };
+            assert_eq!(descriptor_flags(descriptor_flags_out(flags)), flags);
+        }
+    }
+}

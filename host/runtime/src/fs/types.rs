@@ -50,12 +50,6 @@ impl View<'_> {
         Ok(file.clone())
     }
 
-    /// Nothing of a session is to survive a crash before its commit, so there is nothing to flush.
-    fn flushed(&self, file: &Resource<Descriptor>) -> FsResult<()> {
-        self.table.get(file)?.stat()?;
-        Ok(())
-    }
-
     fn push_output(&mut self, output: FileOutput) -> FsResult<Resource<DynOutputStream>> {
         let output: DynOutputStream = Box::new(output);
         Ok(self.push(output)?)
@@ -112,7 +106,7 @@ impl HostDescriptor for View<'_> {
     }
 
     fn sync_data(&mut self, file: Resource<Descriptor>) -> FsResult<()> {
-        self.flushed(&file)
+        Ok(self.table.get(&file)?.sync()?)
     }
 
     fn get_flags(&mut self, file: Resource<Descriptor>) -> FsResult<wasi::DescriptorFlags> {
@@ -162,7 +156,7 @@ impl HostDescriptor for View<'_> {
     }
 
     fn sync(&mut self, file: Resource<Descriptor>) -> FsResult<()> {
-        self.flushed(&file)
+        Ok(self.table.get(&file)?.sync()?)
     }
 
     fn create_directory_at(

@@ -1,59 +1,21 @@
 //! Tests of the interface `session-fs` without a guest: what becomes of sessions and handles.
 
-use std::sync::Arc;
+use vfs::Status;
+use wasmtime::component::Resource;
 
-use vfs::{Session, Status};
-use wasmtime::component::{Resource, ResourceTable};
-
-use super::{BegunSessions, SessionError, SessionHandle};
+use super::{SessionError, SessionHandle};
 use crate::bindings::agent::session_fs::host::session_fs::{
     BeginOptions, CommitOptions, HostSession,
 };
 use crate::bindings::agent::session_fs::host::types::Error as WitError;
 use crate::bindings::agent::session_fs::host::types::Host as _;
-use crate::host::{RunState, View};
-use crate::tests::TestAuthority;
+use crate::tests::Run;
 
-/// A run without a guest.
-struct Run {
-    table: ResourceTable,
-    state: RunState,
-    authority: Arc<TestAuthority>,
-}
-
-impl Run {
-    fn new() -> Self {
-        let authority = TestAuthority::new();
-        let state = RunState {
-            session: crate::tests::session("own"),
-            authority: authority.clone(),
-            begun: BegunSessions::new(authority.clone(), 2),
-            events: Arc::default(),
-        };
-        Self {
-            table: ResourceTable::new(),
-            state,
-            authority,
-        }
-    }
-
-    fn view(&mut self) -> View<'_> {
-        View {
-            table: &mut self.table,
-            run: &mut self.state,
-        }
-    }
-
-    fn begun(&self, index: usize) -> Session {
-        self.authority.begun.lock()[index].clone()
-    }
-
-    fn error<T>(&mut self, result: Result<T, SessionError>) -> WitError {
-        let Err(error) = result else {
-            panic!("it went well")
-        };
-        self.view().convert_error(error).expect("no trap")
-    }
+fn error<T>(run: &mut Run, result: Result<T, SessionError>) -> WitError {
+    let Err(error) = result else {
+        panic!("it went well")
+    };
+    run.view().convert_error(error).expect("no trap")
 }
 
 fn options() -> BeginOptions {
@@ -85,7 +47,7 @@ fn the_last_handle_of_a_begun_session_rolls_it_back() {
     run.view().drop(second).expect("dropped");
     assert_eq!(run.begun(0).status(), Status::RolledBack);
     let reopened = run.view().open(id);
-    assert!(matches!(run.error(reopened), WitError::Denied(_)));
+    assert!(matches!(error(&mut run, reopened), WitError::Denied(_)));
 }
 
 #[test]
@@ -154,14 +116,14 @@ fn what_was_not_granted_is_denied_with_the_grant_and_logged() {
     let mut run = Run::new();
     let current = run.view().current().expect("a handle");
     let committed = run.view().commit(current, commit());
-    let WitError::Denied(denial) = run.error(committed) else {
+    let WitError::Denied(denial) = error(&mut run, committed) else {
         panic!("not denied")
     };
     assert_eq!(denial.grant.as_deref(), Some("commit"));
     let begun = run.view().begin("file:///etc".to_owned(), options());
-    assert!(matches!(run.error(begun), WitError::Denied(_)));
+    assert!(matches!(error(&mut run, begun), WitError::Denied(_)));
     let opened = run.view().open("somebody-elses".to_owned());
-    assert!(matches!(run.error(opened), WitError::Denied(_)));
+    assert!(matches!(error(&mut run, opened), WitError::Denied(_)));
     assert_eq!(run.state.events.take().0.len(), 3);
 }
 
@@ -174,7 +136,7 @@ fn sessions_and_labels_are_limited() {
         labels: many,
     };
     let begun = run.view().begin("vfs://granted".to_owned(), labelled);
-    assert!(matches!(run.error(begun), WitError::Invalid(_)));
+    assert!(matches!(error(&mut run, begun), WitError::Invalid(_)));
     for _ in 0..2 {
         let _handle = run
             .view()
@@ -182,7 +144,7 @@ fn sessions_and_labels_are_limited() {
             .expect("begun");
     }
     let third = run.view().begin("vfs://granted".to_owned(), options());
-    let WitError::Quota(quota) = run.error(third) else {
+    let WitError::Quota(quota) = error(&mut run, third) else {
         panic!("not limited")
     };
     assert_eq!(
@@ -197,6 +159,6 @@ fn a_full_handle_table_is_an_error_and_leaves_no_session_behind() {
     run.table.set_max_capacity(1);
     let _current = run.view().current().expect("a handle");
     let begun = run.view().begin("vfs://granted".to_owned(), options());
-    assert!(matches!(run.error(begun), WitError::Quota(_)));
+    assert!(matches!(error(&mut run, begun), WitError::Quota(_)));
     assert_eq!(run.begun(0).status(), Status::RolledBack);
 }

@@ -192,3 +192,26 @@ pub(super) fn prints(text: &str, times: u32) -> String {
             (export "wasi:cli/run@0.2.0" (instance $command)))"#
     )
 }
+
+/// A command that asks for its standard output for ever and drops none of what it gets.
+pub(super) fn keeps_streams() -> String {
+    r#"(component
+        (import "wasi:io/streams@0.2.0" (instance $streams
+            (export "output-stream" (type (sub resource)))))
+        (alias export $streams "output-stream" (type $output))
+        (import "wasi:cli/stdout@0.2.0" (instance $stdout
+            (alias outer 1 $output (type $o'))
+            (export "output-stream" (type $o (eq $o')))
+            (export "get-stdout" (func (result (own $o))))))
+        (core func $get (canon lower (func $stdout "get-stdout")))
+        (core module $m
+            (import "host" "get" (func $get (result i32)))
+            (func (export "run") (result i32)
+                (loop $again (drop (call $get)) (br $again)) (unreachable)))
+        (core instance $i (instantiate $m
+            (with "host" (instance (export "get" (func $get))))))
+        (func $run (result (result)) (canon lift (core func $i "run")))
+        (instance $command (export "run" (func $run)))
+        (export "wasi:cli/run@0.2.0" (instance $command)))"#
+        .to_owned()
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use vfs::Status;
 
-use super::guests::{agent, body, command, endless, prints, wasm};
+use super::guests::{agent, body, command, endless, keeps_streams, prints, wasm};
 use super::{outcome, poll_once, request, run, runtime};
 use crate::{
     Allocation, EventKind, Outcome, OutputSink, RunLimits, RunOutcome, RunRequest, Runtime,
@@ -280,4 +280,36 @@ async fn a_panic_of_the_host_ends_only_the_run() {
         }
     );
     session.rollback().expect("still open");
+}
+
+#[tokio::test]
+async fn a_call_that_hands_over_too_much_is_stopped() {
+    let request = limited(RunLimits {
+        hostcall_bytes_max: 2,
+        ..RunLimits::default()
+    });
+    let outcome = run(&prints("abc", 1), request).await.outcome;
+    let RunOutcome::Trapped { message, .. } = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert!(message.contains("fuel"), "{message}");
+}
+
+#[tokio::test]
+async fn a_guest_that_keeps_every_handle_is_stopped() {
+    let request = limited(RunLimits {
+        handles_max: 8,
+        ..RunLimits::default()
+    });
+    let outcome = run(&keeps_streams(), request).await.outcome;
+    let RunOutcome::Trapped { message, .. } = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert!(message.contains("table"), "{message}");
+}
+
+#[tokio::test]
+async fn a_run_may_move_between_threads() {
+    let running = tokio::spawn(async { outcome(&body("i32.const 0")).await });
+    assert!(running.await.expect("no panic").is_success());
 }
