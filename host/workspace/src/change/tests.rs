@@ -1,0 +1,213 @@
+//! The encoding of changes: exact, canonical, and safe to read from a broken disk.
+
+use proptest::prelude::*;
+use vfs::Name;
+
+use super::*;
+
+fn name() -> impl Strategy<Value = Name> {
+    "[a-zé.]{1,12}".prop_filter_map("a valid name", |text| Name::new(&text).ok())
+}
+
+fn path() -> impl Strategy<Value = VPath> {
+    prop::collection::vec(name(), 0..4).prop_map(VPath::from_names)
+}
+
+fn time() -> impl Strategy<Value = Timestamp> {
+    (any::<i64>(), 0..1_000_000_000_u32).prop_map(|(seconds, nanoseconds)| Timestamp {
+        seconds,
+        nanoseconds,
+    })
+}
+
+fn version() -> impl Strategy<Value = Version> {
+    let file = (
+        any::<u64>(),
+        any::<[u8; 32]>(),
+        any::<bool>(),
+        prop::option::of(time()),
+    );
+    prop_oneof![
+        Just(Version::Directory),
+        file.prop_map(|(size, digest, executable, modified)| Version::File {
+            size,
+            digest: Digest::from_bytes(digest),
+            executable,
+            modified,
+        }),
+        ".{0,20}".prop_map(|target| Version::Symlink { target }),
+    ]
+}
+
+fn metadata() -> impl Strategy<Value = Metadata> {
+    let text = || prop::option::of(".{0,10}");
+    let labels = prop::collection::vec((".{0,5}", ".{0,5}"), 0..3);
+    (text(), text(), text(), labels, time()).prop_map(
+        |(purpose, agent, task_id, labels, created_at)| Metadata {
+            purpose,
+            agent,
+            task_id,
+            labels,
+            created_at,
+        },
+    )
+}
+
+/// Items by path, in the order and without the repetitions that a change has them in.
+fn by_path<T: Clone + fmt::Debug>(
+    rest: impl Strategy<Value = T>,
+) -> impl Strategy<Value = Vec<(VPath, T)>> {
+    prop::collection::btree_map(path(), rest, 0..4).prop_map(|map| map.into_iter().collect())
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let departures = by_path((version(), prop::option::of(path())));
+    let arrivals = by_path((version(), prop::option::of(path())));
+    let updates = by_path((path(), version(), version()));
+    let head = (
+        ".{0,20}",
+        any::<u64>(),
+        prop::option::of(".{0,9}"),
+        "[a-z0-9]{1,9}",
+    );
+    let tail = (metadata(), prop::option::of(".{0,20}"), time());
+    (head, tail, departures, arrivals, updates).prop_map(
+        |(head, tail, departures, arrivals, updates)| Change {
+            base: head.0,
+            base_generation: head.1,
+            into_session: head.2,
+            session: head.3,
+            metadata: tail.0,
+            message: tail.1,
+            committed_at: tail.2,
+            departures: departures
+                .into_iter()
+                .map(|(path, (before, moved_to))| Departure {
+                    path,
+                    before,
+                    moved_to,
+                })
+                .collect(),
+            arrivals: arrivals
+                .into_iter()
+                .map(|(path, (after, moved_from))| Arrival {
+                    path,
+                    after,
+                    moved_from,
+                })
+                .collect(),
+            updates: updates
+                .into_iter()
+                .map(|(path, (source, before, after))| Update {
+                    path,
+                    source,
+                    before,
+                    after,
+                })
+                .collect(),
+        },
+    )
+}
+
+fn small() -> Change {
+    let at = |text| VPath::parse(text).expect("valid");
+    Change {
+        base: "vfs://b".to_owned(),
+        base_generation: 7,
+        into_session: None,
+        session: "s1".to_owned(),
+        metadata: Metadata {
+            agent: Some("a".to_owned()),
+            ..Metadata::default()
+        },
+        message: None,
+        committed_at: Timestamp {
+            seconds: 1,
+            nanoseconds: 2,
+        },
+        departures: vec![Departure {
+            path: at("d"),
+            before: Version::Directory,
+            moved_to: None,
+        }],
+        arrivals: vec![Arrival {
+            path: at("l"),
+            after: Version::Symlink {
+                target: "t".to_owned(),
+            },
+            moved_from: None,
+        }],
+        updates: Vec::new(),
+    }
+}
+
+#[test]
+fn the_bytes_are_those_of_the_specification() {
+    let mut expected = b"SFCHANGE\x01\0".to_vec();
+    expected.extend(b"\x07\0\0\0vfs://b");
+    expected.extend(b"\x07\0\0\0\0\0\0\0");
+    expected.extend(b"\0");
+    expected.extend(b"\x02\0\0\0s1");
+    expected.extend(b"\0\x01\x01\0\0\0a\0");
+    expected.extend(b"\0\0\0\0");
+    expected.extend([0; 12]);
+    expected.extend(b"\0");
+    expected.extend(b"\x01\0\0\0\0\0\0\0\x02\0\0\0");
+    expected.extend(b"\x01\0\0\0\x01\0\0\0\x01d\0\0");
+    expected.extend(b"\x01\0\0\0\x01\0\0\0\x01l\x02\x01\0\0\0t\0");
+    expected.extend(b"\0\0\0\0");
+    assert_eq!(small().encode(), expected);
+    assert_eq!(small().id(), ChangeId::of_encoding(&expected));
+}
+
+#[test]
+fn a_newer_format_is_named() {
+    let mut bytes = small().encode();
+    bytes[8] = 2;
+    assert_eq!(
+        Change::decode(&bytes),
+        Err(DecodeError::Version { found: 2 })
+    );
+    assert_eq!(Change::decode(b"SFCHANGX\x01\0"), Err(DecodeError::Magic));
+}
+
+#[test]
+fn a_count_that_cannot_be_is_refused_before_memory_is_taken() {
+    let mut bytes = small().encode();
+    let labels = 8 + 2 + 11 + 8 + 1 + 6 + 8;
+    assert_eq!(bytes[labels..labels + 4], [0; 4]);
+    bytes[labels..labels + 4].fill(0xff);
+    let found = Change::decode(&bytes);
+    assert!(
+        matches!(found, Err(DecodeError::Truncated { .. })),
+        "{found:?}"
+    );
+}
+
+proptest! {
+    #[test]
+    fn every_change_comes_back(change in change()) {
+        let bytes = change.encode();
+        prop_assert_eq!(Change::decode(&bytes), Ok(change));
+    }
+
+    #[test]
+    fn no_part_of_a_change_is_a_change(change in change()) {
+        let bytes = change.encode();
+        for end in 0..bytes.len() {
+            prop_assert!(Change::decode(&bytes[..end]).is_err(), "cut at {}", end);
+        }
+        let longer = [bytes.as_slice(), &[0]].concat();
+        prop_assert!(Change::decode(&longer).is_err());
+    }
+
+    #[test]
+    fn no_two_encodings_mean_one_change(change in change(), at: prop::sample::Index, bit in 0..8_u32) {
+        let mut bytes = change.encode();
+        let index = at.index(bytes.len());
+        bytes[index] ^= 1_u8 << bit;
+        if let Ok(other) = Change::decode(&bytes) {
+            prop_assert_eq!(other.encode(), bytes);
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Committing: a sealed session becomes an applied change, a list of conflicts, or neither.
+//!
+//! **Invariant:** a commit is applied, conflicted or failed. Unless it was applied the session is
+//! open again, and the base is as it was or the error says where the rest is.
+
+mod memory;
+
+use vfs::{Access, ChangeEntry, Conflict, Sealed, Session, VPath};
+
+use crate::base::Target;
+use crate::change::ChangeId;
+use crate::directory;
+use crate::error::{Result, WorkspaceError};
+use crate::registry::Origin;
+use crate::workspace::{Workspace, check_limit};
+
+/// What stands for a change id in `Status::Committed` of a session that had nothing to commit.
+pub const UNCHANGED: &str = "unchanged";
+
+/// How to commit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CommitOptions {
+    /// Why the change is made.
+    pub message: Option<String>,
+}
+
+/// What came of a commit.
+#[must_use = "a commit that conflicted has changed nothing"]
+#[derive(Clone, Debug)]
+pub enum CommitOutcome {
+    /// All of it is in the base, and the session is closed.
+    Applied(ChangeInfo),
+    /// The base moved under the session. Nothing was touched and the session is open; these are all
+    /// the paths, in their order.
+    Conflicted(Vec<Conflict>),
+    /// The session had changed nothing and is closed.
+    Unchanged,
+}
+
+/// A change that was applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangeInfo {
+    /// Its id.
+    pub id: ChangeId,
+    /// The generation that the base has now. A commit into another session makes none.
+    pub generation: u64,
+    /// What it did, path by path.
+    pub entries: Vec<ChangeEntry>,
+    /// What somebody else wrote to a file just as it was replaced or removed, and where it is kept.
+    pub displaced: Vec<Displaced>,
+}
+
+/// Bytes of somebody else that a commit met and kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Displaced {
+    /// The path that they were written to.
+    pub path: VPath,
+    /// Where they are now, below the base's directory.
+    pub kept: String,
+}
+
+/// One commit under way.
+pub(crate) struct Request<'a> {
+    pub(crate) workspace: &'a Workspace,
+    pub(crate) origin: &'a Origin,
+    pub(crate) sealed: Sealed,
+    pub(crate) message: Option<String>,
+}
+
+/// Commits a session to where it belongs.
+pub(crate) fn commit(
+    workspace: &Workspace,
+    session: &Session,
+    origin: &Origin,
+    options: &CommitOptions,
+) -> Result<CommitOutcome> {
+    let message = options.message.clone();
+    let message_bytes = message.as_ref().map_or(0, String::len);
+    check_limit(
+        "message-bytes",
+        message_bytes,
+        workspace.options.limits.message_bytes_max,
+    )?;
+    if session.access() == Access::ReadOnly {
+        session.rollback()?;
+        return Ok(CommitOutcome::Unchanged);
+    }
+    let sealed = match session.seal() {
+        Err(vfs::Error::Stale { path }) => return Ok(stale(&path)),
+        sealed => sealed?,
+    };
+    if sealed.change_set().is_empty() {
+        sealed.finish(UNCHANGED);
+        return Ok(CommitOutcome::Unchanged);
+    }
+    let request = Request {
+        workspace,
+        origin,
+        sealed,
+        message,
+    };
+    match (&origin.base.target, session.parent()) {
+        (Target::Directory(base), None) => directory::commit(base, request),
+        (Target::Memory(head), Some(parent)) if parent.is_same(head) => memory::commit(request),
+        (_, Some(_)) => memory::commit_into_parent(request),
+        (Target::Memory(_), None) => Err(WorkspaceError::UnknownSession {
+            session: session.id().to_owned(),
+        }),
+    }
+}
+
+/// The outcome when one object of the base is no longer what the session saw.
+pub(crate) fn stale(path: &str) -> CommitOutcome {
+    let path = VPath::parse(path).unwrap_or_default();
+    CommitOutcome::Conflicted(vec![Conflict {
+        path,
+        before: None,
+        ours: None,
+        theirs: None,
+    }])
+}

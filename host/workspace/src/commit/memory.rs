@@ -1,0 +1,61 @@
+//! Commits into another session: the head of a memory base, or the session that one is nested in.
+
+use vfs::Merged;
+
+use super::{ChangeInfo, CommitOutcome, Request, stale};
+use crate::change::{ChangeId, Collector};
+use crate::error::Result;
+use crate::workspace::check_limit;
+
+/// Commits to a memory base.
+pub(crate) fn commit(request: Request<'_>) -> Result<CommitOutcome> {
+    let base = &request.origin.base;
+    let _turn = base.turn(request.workspace.options.limits.lock_wait_ms_max)?;
+    merge(request, None, || base.advance())
+}
+
+/// Commits a nested session to its parent; the base has no part in it.
+pub(crate) fn commit_into_parent(request: Request<'_>) -> Result<CommitOutcome> {
+    let parent = request
+        .sealed
+        .session()
+        .parent()
+        .map(|parent| parent.id().to_owned());
+    let base = &request.origin.base;
+    merge(request, parent, || base.generation())
+}
+
+fn merge(
+    request: Request<'_>,
+    into_session: Option<String>,
+    generation: impl FnOnce() -> u64,
+) -> Result<CommitOutcome> {
+    let Request {
+        workspace,
+        origin,
+        sealed,
+        message,
+    } = request;
+    let now = workspace.options.clock.now();
+    let change = match Collector::new(&sealed).describe(origin, into_session, message, now) {
+        Err(vfs::Error::Stale { path }) => return Ok(stale(&path)),
+        change => change?,
+    };
+    let encoding = change.encode();
+    check_limit(
+        "change-bytes",
+        encoding.len(),
+        workspace.options.limits.change_bytes_max,
+    )?;
+    let id = ChangeId::of_encoding(&encoding);
+    let entries = sealed.change_set().entries();
+    match sealed.merge_into_parent(&id.to_string())? {
+        Merged::Conflicted(conflicts) => Ok(CommitOutcome::Conflicted(conflicts)),
+        Merged::Applied => Ok(CommitOutcome::Applied(ChangeInfo {
+            id,
+            generation: generation(),
+            entries,
+            displaced: Vec::new(),
+        })),
+    }
+}

@@ -1,0 +1,97 @@
+//! Which base each session belongs to.
+//!
+//! **Invariant:** a session is listed from its beginning until it is settled or its last handle is
+//! dropped, whichever comes first; nothing here keeps a session alive.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
+use vfs::{Clock, Timestamp};
+
+use crate::base::BaseHandle;
+use crate::error::{Result, WorkspaceError};
+
+/// The sessions of one workspace.
+#[derive(Debug)]
+pub(crate) struct Registry {
+    sessions_max: usize,
+    origins: Mutex<HashMap<String, Origin>>,
+}
+
+/// Where a session comes from.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    pub(crate) base: Arc<BaseHandle>,
+    /// The base's generation when the session began.
+    pub(crate) generation: u64,
+}
+
+/// A session's place in the registry, and its clock.
+///
+/// The clock is what `vfs` drops together with the session, so the place is given up with it.
+pub(crate) struct Tenure {
+    registry: Weak<Registry>,
+    session: String,
+    clock: Arc<dyn Clock>,
+}
+
+impl Registry {
+    pub(crate) fn new(sessions_max: usize) -> Arc<Self> {
+        Arc::new(Self {
+            sessions_max,
+            origins: Mutex::default(),
+        })
+    }
+
+    /// Lists a session that is about to begin.
+    pub(crate) fn enter(
+        self: &Arc<Self>,
+        session: &str,
+        origin: Origin,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Tenure> {
+        let mut origins = self.origins.lock();
+        if origins.len() >= self.sessions_max {
+            return Err(WorkspaceError::Limit {
+                which: "sessions",
+                used: origins.len() as u64,
+                limit: self.sessions_max as u64,
+            });
+        }
+        origins.insert(session.to_owned(), origin);
+        Ok(Tenure {
+            registry: Arc::downgrade(self),
+            session: session.to_owned(),
+            clock: clock.clone(),
+        })
+    }
+
+    pub(crate) fn origin(&self, session: &str) -> Option<Origin> {
+        self.origins.lock().get(session).cloned()
+    }
+
+    pub(crate) fn leave(&self, session: &str) {
+        // Dropped after the lock is released: it may be the last handle of its base.
+        let left = self.origins.lock().remove(session);
+        drop(left);
+    }
+
+    pub(crate) fn sessions_count(&self) -> usize {
+        self.origins.lock().len()
+    }
+}
+
+impl Clock for Tenure {
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}
+
+impl Drop for Tenure {
+    fn drop(&mut self) {
+        if let Some(registry) = self.registry.upgrade() {
+            registry.leave(&self.session);
+        }
+    }
+}
