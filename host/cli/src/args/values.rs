@@ -1,0 +1,167 @@
+//! Values of the command line that are more than a text, and the parsers that name what is wrong.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use clap::builder::{OsStringValueParser, TypedValueParser};
+
+use crate::units;
+
+/// Bytes that a 32-bit guest can address.
+const GUEST_MEMORY_BYTES_MAX: u64 = 4 << 30;
+
+/// A base as it is written on the command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum BaseName {
+    /// A directory of the host.
+    Directory(PathBuf),
+    /// A tree in memory, by the name after `vfs://`.
+    Memory(String),
+}
+
+/// A name and a value, written `NAME=VALUE`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Pair {
+    pub(crate) name: String,
+    pub(crate) value: String,
+}
+
+/// A text for the guest. WebAssembly hands texts over as UTF-8.
+pub(super) fn text() -> impl TypedValueParser<Value = String> {
+    OsStringValueParser::new().try_map(to_text)
+}
+
+/// A pair for the guest.
+pub(super) fn pair() -> impl TypedValueParser<Value = Pair> {
+    OsStringValueParser::new().try_map(|value| parse_pair(&to_text(value)?))
+}
+
+/// A base.
+pub(super) fn base() -> impl TypedValueParser<Value = BaseName> {
+    OsStringValueParser::new().try_map(parse_base)
+}
+
+/// Bytes of memory of a guest.
+pub(super) fn guest_memory(text: &str) -> Result<u64, String> {
+    let bytes = units::parse_bytes(text)?;
+    if bytes > GUEST_MEMORY_BYTES_MAX {
+        return Err(format!(
+            "a guest can have {} at most",
+            units::bytes(GUEST_MEMORY_BYTES_MAX)
+        ));
+    }
+    Ok(bytes)
+}
+
+fn to_text(value: OsString) -> Result<String, String> {
+    value.into_string().map_err(|value| {
+        format!(
+            "'{}' is not UTF-8, which is all that a guest can be handed",
+            value.display()
+        )
+    })
+}
+
+fn parse_pair(text: &str) -> Result<Pair, String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok(Pair {
+            name: name.to_owned(),
+            value: value.to_owned(),
+        }),
+        _ => Err("a name and a value are needed, as in K=V".to_owned()),
+    }
+}
+
+fn parse_base(value: OsString) -> Result<BaseName, String> {
+    let bytes = value.as_bytes();
+    if bytes.is_empty() {
+        return Err("it is empty; name a directory or vfs://NAME".to_owned());
+    }
+    if let Some(path) = bytes.strip_prefix(b"file://") {
+        let path = PathBuf::from(std::ffi::OsStr::from_bytes(path));
+        return if path.is_absolute() {
+            Ok(BaseName::Directory(path))
+        } else {
+            Err("a file:// base is absolute, as in file:///home/me/project".to_owned())
+        };
+    }
+    let Some((scheme, name)) = value.to_str().and_then(|text| text.split_once("://")) else {
+        return Ok(BaseName::Directory(value.into()));
+    };
+    match scheme {
+        "vfs" if is_memory_name(name) => Ok(BaseName::Memory(name.to_owned())),
+        "vfs" => Err(
+            "a name in memory is letters, digits, '-', '_' and '.', as in vfs://scratch".to_owned(),
+        ),
+        _ => Err(format!(
+            "there is no '{scheme}://' base; name a directory or vfs://NAME"
+        )),
+    }
+}
+
+fn is_memory_name(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    !name.is_empty() && name.len() <= 64 && name.chars().all(fits)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStringExt;
+
+    use super::*;
+
+    #[test]
+    fn bases_are_told_apart() {
+        let check = |text: &str, expected: Option<BaseName>| {
+            assert_eq!(parse_base(text.into()).ok(), expected, "{text}");
+        };
+        check(
+            "vfs://scratch",
+            Some(BaseName::Memory("scratch".to_owned())),
+        );
+        check("dir", Some(BaseName::Directory("dir".into())));
+        check("./vfs:x", Some(BaseName::Directory("./vfs:x".into())));
+        check("file:///a/b", Some(BaseName::Directory("/a/b".into())));
+        for text in [
+            "",
+            "vfs://",
+            "vfs://a/b",
+            "vfs://..//",
+            "file://a",
+            "git://x",
+            "store://x",
+        ] {
+            check(text, None);
+        }
+    }
+
+    #[test]
+    fn a_directory_may_have_any_name_and_a_text_may_not() {
+        let value = OsString::from_vec(b"a\xff".to_vec());
+        assert_eq!(
+            parse_base(value.clone()),
+            Ok(BaseName::Directory(value.clone().into()))
+        );
+        assert!(
+            to_text(value)
+                .expect_err("not a text")
+                .starts_with("'a\u{fffd}' is not UTF-8")
+        );
+    }
+
+    #[test]
+    fn a_value_may_hold_the_sign_and_be_empty() {
+        let check = |text: &str, expected: Option<(&str, &str)>| {
+            let pair = parse_pair(text).ok();
+            let pair = pair
+                .as_ref()
+                .map(|pair| (pair.name.as_str(), pair.value.as_str()));
+            assert_eq!(pair, expected, "{text}");
+        };
+        check("a=b=c", Some(("a", "b=c")));
+        check("a=", Some(("a", "")));
+        check("=b", None);
+        check("a", None);
+    }
+}

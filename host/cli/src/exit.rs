@@ -1,0 +1,375 @@
+//! The one place where errors become exit codes, messages and hints.
+//!
+//! Inner layers know no exit codes; here each of their kinds is given one, and the chain of causes
+//! is written out once.
+
+use std::error::Error;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use runtime::{LoadError, RunOutcome, RunReport, RuntimeError};
+use supervisor::SupervisorError;
+use vfs::ErrorKind;
+use workspace::WorkspaceError;
+
+use crate::units;
+
+/// What the process ends with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Code {
+    /// Done.
+    Ok,
+    /// Not done, for a reason that has no code of its own.
+    Failed,
+    /// The base moved under the session.
+    Conflict,
+    /// Something that was named is not there.
+    NotFound,
+    /// The system does not allow it.
+    Denied,
+    /// A limit was reached.
+    Limit,
+    /// What the guest itself exited with.
+    Guest(u8),
+    /// Ended by this signal.
+    Signal(u8),
+    /// As a report has it.
+    Of(u8),
+}
+
+/// Why a command was not done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) code: Code,
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
+}
+
+impl Code {
+    /// The number that the shell sees; 2, for a command line that is not understood, is clap's.
+    pub(crate) fn number(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Failed => 1,
+            Self::Conflict => 3,
+            Self::NotFound => 4,
+            Self::Denied => 5,
+            Self::Limit => 6,
+            Self::Guest(code) | Self::Of(code) => code,
+            Self::Signal(number) => 128 + number,
+        }
+    }
+
+    fn of(kind: ErrorKind) -> Self {
+        match kind {
+            ErrorKind::Conflict => Self::Conflict,
+            ErrorKind::NotFound => Self::NotFound,
+            ErrorKind::Denied => Self::Denied,
+            ErrorKind::Limit => Self::Limit,
+            ErrorKind::Retry | ErrorKind::Invalid | ErrorKind::Internal => Self::Failed,
+        }
+    }
+
+    fn of_io(error: &std::io::Error) -> Self {
+        use std::io::ErrorKind;
+        match error.kind() {
+            ErrorKind::NotFound => Self::NotFound,
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Self::Denied,
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+                Self::Limit
+            }
+            _ => Self::Failed,
+        }
+    }
+}
+
+impl From<Code> for ExitCode {
+    fn from(code: Code) -> Self {
+        code.number().into()
+    }
+}
+
+impl Failure {
+    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The system failed at something that the operator named.
+    pub(crate) fn io(what: &str, path: &Path, error: &std::io::Error) -> Self {
+        let message = format!("{what} '{}': {}", path.display(), plain(error));
+        Self::new(Code::of_io(error), message)
+    }
+
+    /// A file is no agent that runs here.
+    pub(crate) fn load(path: &Path, error: &LoadError) -> Self {
+        let code = match error {
+            LoadError::TooLarge { .. } => Code::Limit,
+            _ => Code::Failed,
+        };
+        Self::new(
+            code,
+            format!("cannot run '{}': {}", path.display(), chain(error)),
+        )
+        .hint(format!(
+            "session-fs inspect '{}' shows what it needs",
+            path.display()
+        ))
+    }
+
+    /// A file is no component at all.
+    pub(crate) fn component(path: &Path, error: &LoadError) -> Self {
+        Self {
+            hint: None,
+            ..Self::load(path, error)
+        }
+    }
+
+    /// The runtime could not be set up.
+    pub(crate) fn runtime(error: &RuntimeError) -> Self {
+        let failure = Self::new(Code::Failed, chain(error));
+        match error {
+            RuntimeError::Cache(_) => failure.hint("--no-cache goes without"),
+            _ => failure,
+        }
+    }
+
+    /// The session could not be begun, listed or settled.
+    pub(crate) fn supervisor(base: &str, error: &SupervisorError) -> Self {
+        match error {
+            SupervisorError::Workspace(WorkspaceError::Session(error))
+            | SupervisorError::Session(error) => {
+                Self::session(format!("{base}: {}", chain(error)), error)
+            }
+            // These name the base themselves.
+            SupervisorError::Workspace(error) => Self::workspace(chain(error), error),
+        }
+    }
+
+    fn workspace(message: String, error: &WorkspaceError) -> Self {
+        let code = io_cause(error).map_or_else(|| Code::of(error.kind()), Code::of_io);
+        let failure = Self::new(code, message);
+        match io_cause(error).map(std::io::Error::kind) {
+            Some(std::io::ErrorKind::StorageFull) => {
+                failure.hint("make room where the base is and run the agent again")
+            }
+            _ => failure,
+        }
+    }
+
+    pub(crate) fn session(message: String, error: &vfs::Error) -> Self {
+        let code = io_cause(error).map_or_else(|| Code::of(error.kind()), Code::of_io);
+        let failure = Self::new(code, message);
+        match error {
+            vfs::Error::Quota { which, .. } if which.contains("memory") => {
+                failure.hint("raise it with --session-memory")
+            }
+            vfs::Error::Stale { .. } => failure.hint("run the agent again"),
+            _ => failure,
+        }
+    }
+
+    /// How a run ended that did not succeed; `None` when it did.
+    pub(crate) fn run(report: &RunReport, signal: Option<u8>) -> Option<Self> {
+        let failure = outcome(&report.outcome, signal)?;
+        let short_of_memory = report
+            .events
+            .iter()
+            .any(|event| event.detail.contains("session-memory-bytes"));
+        if failure.hint.is_none() && short_of_memory {
+            return Some(failure.hint("raise the memory for changes with --session-memory"));
+        }
+        Some(failure)
+    }
+}
+
+fn outcome(outcome: &RunOutcome, signal: Option<u8>) -> Option<Failure> {
+    let failure = match outcome {
+        RunOutcome::Succeeded(_) => return None,
+        RunOutcome::Failed { text } => {
+            Failure::new(Code::Failed, format!("the agent failed: {text}"))
+        }
+        RunOutcome::Exited { code: 0 } => Failure::new(
+            Code::Failed,
+            "the agent exited instead of returning a result",
+        ),
+        RunOutcome::Exited { code } => {
+            let own = u8::try_from(*code).map_or(Code::Failed, Code::Guest);
+            Failure::new(own, format!("the agent exited with code {code}"))
+        }
+        RunOutcome::Trapped { message, .. } => {
+            Failure::new(Code::Failed, format!("the agent trapped: {message}"))
+        }
+        RunOutcome::TimedOut { limit } => {
+            let limit = units::duration(*limit);
+            Failure::new(
+                Code::Limit,
+                format!("the agent ran for longer than {limit}"),
+            )
+            .hint("raise the limit with --timeout")
+        }
+        RunOutcome::OutOfMemory { limit_bytes } => {
+            let limit = units::bytes(*limit_bytes);
+            Failure::new(
+                Code::Limit,
+                format!("the agent needed more than {limit} of memory"),
+            )
+            .hint("raise the limit with --memory")
+        }
+        RunOutcome::Cancelled => {
+            let code = signal.map_or(Code::Failed, Code::Signal);
+            Failure::new(code, "the agent was stopped from outside")
+        }
+        RunOutcome::Refused(full) => Failure::new(Code::Limit, chain(full)),
+        RunOutcome::Internal { message } => Failure::new(
+            Code::Failed,
+            format!("the host failed, which is a bug of it: {message}"),
+        ),
+    };
+    Some(failure)
+}
+
+/// The message with those of its causes; one that its successor repeats is left out.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = as_io(error).map_or_else(|| error.to_string(), plain);
+        if !text.ends_with(&next) {
+            text = format!("{text}: {next}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// The system's words as a lower-case phrase without the number.
+fn plain(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error ").next().unwrap_or(&text);
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) if !chars.as_str().starts_with(|c: char| c.is_uppercase()) => {
+            first.to_lowercase().chain(chars).collect()
+        }
+        _ => text.to_owned(),
+    }
+}
+
+fn io_cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a std::io::Error> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(io) = as_io(error) {
+            return Some(io);
+        }
+        cause = error.source();
+    }
+    None
+}
+
+/// The system's error; inner layers share theirs, to be able to clone them.
+fn as_io<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a std::io::Error> {
+    let shared = || error.downcast_ref::<Arc<std::io::Error>>().map(Arc::as_ref);
+    error.downcast_ref().or_else(shared)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn every_end_of_a_run_has_a_code_and_names_what_to_do() {
+        let check = |end: RunOutcome, code: u8, part: &str, hint: Option<&str>| {
+            let failure = outcome(&end, Some(2)).expect("not a success");
+            assert_eq!(failure.code.number(), code, "{end:?}");
+            assert!(failure.message.contains(part), "{}", failure.message);
+            match hint {
+                Some(hint) => assert!(failure.hint.expect("a hint").contains(hint)),
+                None => assert_eq!(failure.hint, None),
+            }
+        };
+        check(
+            RunOutcome::Failed {
+                text: "no 'from'".into(),
+            },
+            1,
+            "no 'from'",
+            None,
+        );
+        check(RunOutcome::Exited { code: 42 }, 42, "42", None);
+        check(
+            RunOutcome::Exited { code: 0 },
+            1,
+            "instead of returning",
+            None,
+        );
+        check(RunOutcome::Exited { code: -1 }, 1, "-1", None);
+        let trap = RunOutcome::Trapped {
+            message: "unreachable".into(),
+            backtrace: None,
+        };
+        check(trap, 1, "unreachable", None);
+        let limit = Duration::from_secs(30);
+        check(
+            RunOutcome::TimedOut { limit },
+            6,
+            "30.0 s",
+            Some("--timeout"),
+        );
+        let limit_bytes = 64 << 20;
+        check(
+            RunOutcome::OutOfMemory { limit_bytes },
+            6,
+            "64.0 MiB",
+            Some("--memory"),
+        );
+        check(RunOutcome::Cancelled, 130, "stopped", None);
+        assert_eq!(
+            outcome(&RunOutcome::Succeeded(Default::default()), None),
+            None
+        );
+    }
+
+    #[test]
+    fn the_system_speaks_in_phrases() {
+        let error = |code: i32| io::Error::from_raw_os_error(code);
+        let failure = Failure::io("cannot open the base", Path::new("/x"), &error(2));
+        assert_eq!(
+            failure.message,
+            "cannot open the base '/x': no such file or directory"
+        );
+        assert_eq!(failure.code, Code::NotFound);
+        let nested = vfs::Error::io("a/b", error(28));
+        assert_eq!(
+            chain(&nested),
+            "'a/b': input/output error: no space left on device"
+        );
+        assert_eq!(Failure::session(String::new(), &nested).code, Code::Limit);
+        assert_eq!(
+            Failure::session(String::new(), &vfs::Error::io("a", error(13))).code,
+            Code::Denied
+        );
+    }
+
+    #[test]
+    fn kinds_keep_their_codes() {
+        let check = |kind: ErrorKind, code: u8| assert_eq!(Code::of(kind).number(), code);
+        check(ErrorKind::Conflict, 3);
+        check(ErrorKind::NotFound, 4);
+        check(ErrorKind::Denied, 5);
+        check(ErrorKind::Limit, 6);
+        check(ErrorKind::Internal, 1);
+    }
+}

@@ -1,0 +1,183 @@
+//! Everything that is printed goes through here: our own words, JSON, and what the guest prints.
+//!
+//! Keeps apart what belongs on stdout and what on stderr, so that pipes stay clean, and lets nothing
+//! of a guest's reach a terminal as a control sequence.
+
+mod json;
+mod progress;
+mod table;
+mod text;
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anstream::adapter::StripBytes;
+use runtime::OutputSink;
+use serde::Serialize;
+
+use crate::args::Format;
+use crate::exit::Failure;
+use crate::report::{Refusal, Report};
+use progress::Progress;
+pub(crate) use table::{Row, Section};
+
+/// Where the process prints.
+pub(crate) struct Output {
+    format: Format,
+    progress: Progress,
+}
+
+/// Which of the process's streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stream {
+    Stdout,
+    Stderr,
+}
+
+impl Output {
+    pub(crate) fn new(format: Format) -> Self {
+        Self {
+            format,
+            progress: Progress::new(io::stderr().is_terminal()),
+        }
+    }
+
+    /// Shows on a terminal what is being done, until something else is shown.
+    pub(crate) fn stage(&self, what: &'static str) {
+        self.progress.stage(what);
+    }
+
+    /// The sink for one stream of a guest.
+    ///
+    /// `is_reserved` says that stdout is kept for the result: then both streams go to stderr.
+    pub(crate) fn guest(
+        self: &Arc<Self>,
+        stream: Stream,
+        is_reserved: bool,
+    ) -> Arc<dyn OutputSink> {
+        let stream = if is_reserved { Stream::Stderr } else { stream };
+        let is_terminal = match stream {
+            Stream::Stdout => io::stdout().is_terminal(),
+            Stream::Stderr => io::stderr().is_terminal(),
+        };
+        let strip = is_terminal.then(|| Mutex::new(StripBytes::new()));
+        Arc::new(GuestStream {
+            output: self.clone(),
+            stream,
+            strip,
+        })
+    }
+
+    /// Prints what a run came to.
+    ///
+    /// # Errors
+    ///
+    /// Those of stdout. Nobody can be told that stderr failed.
+    pub(crate) fn report(&self, report: &Report) -> io::Result<()> {
+        self.progress.clear();
+        match self.format {
+            Format::Table => {
+                self.stdout(&table::result(report))?;
+                self.say(&table::summary(report));
+                Ok(())
+            }
+            Format::Json => self.stdout(&json::object(report)),
+            Format::Jsonl => self.stdout(&json::lines(report)),
+        }
+    }
+
+    /// Prints what is known of a component: sections of rows for a person, else the document.
+    pub(crate) fn document(
+        &self,
+        sections: &[Section],
+        document: &impl Serialize,
+    ) -> io::Result<()> {
+        self.progress.clear();
+        match self.format {
+            Format::Table => self.stdout(&table::sections(sections)),
+            Format::Json => self.stdout(&json::object(document)),
+            Format::Jsonl => self.stdout(&json::line(document)),
+        }
+    }
+
+    /// Prints why nothing was run.
+    pub(crate) fn refusal(&self, failure: Failure) -> io::Result<()> {
+        self.progress.clear();
+        self.say(&table::problem(&failure.message, failure.hint.as_deref()));
+        match self.format {
+            Format::Table => Ok(()),
+            Format::Json | Format::Jsonl => self.stdout(&json::line(&Refusal::from(failure))),
+        }
+    }
+
+    /// What a held session would commit, for the person who decides.
+    pub(crate) fn proposal(&self, report: &Report) {
+        self.progress.clear();
+        self.say(&table::proposal(report));
+    }
+
+    /// A diff for the person who decides.
+    pub(crate) fn diff(&self, diff: &str) {
+        self.progress.clear();
+        self.say(&table::diff(diff));
+    }
+
+    /// Says something to the person, on stderr.
+    pub(crate) fn say(&self, text: &str) {
+        self.progress.clear();
+        let mut stderr = anstream::stderr().lock();
+        // There is nowhere left to complain to.
+        let _unheard = stderr
+            .write_all(text.as_bytes())
+            .and_then(|()| stderr.flush());
+    }
+
+    /// Prints text as it is, for completions.
+    pub(crate) fn raw(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(bytes)?;
+        stdout.flush()
+    }
+
+    fn stdout(&self, text: &str) -> io::Result<()> {
+        let mut stdout = anstream::stdout().lock();
+        stdout.write_all(text.as_bytes())?;
+        stdout.flush()
+    }
+}
+
+/// One stream of a guest, on its way to ours.
+struct GuestStream {
+    output: Arc<Output>,
+    stream: Stream,
+    /// For a terminal: takes the control sequences away, which a guest could use to lie or worse.
+    strip: Option<Mutex<StripBytes>>,
+}
+
+impl OutputSink for GuestStream {
+    fn write(&self, bytes: &[u8]) {
+        self.output.progress.clear();
+        // A reader that went away is no reason to stop the guest.
+        let _unread = match &self.strip {
+            None => self.put(bytes),
+            Some(strip) => {
+                let mut strip = strip.lock().unwrap_or_else(PoisonError::into_inner);
+                strip.strip_next(bytes).try_for_each(|part| self.put(part))
+            }
+        };
+    }
+}
+
+impl GuestStream {
+    fn put(&self, bytes: &[u8]) -> io::Result<()> {
+        match self.stream {
+            Stream::Stdout => write_all(io::stdout().lock(), bytes),
+            Stream::Stderr => write_all(io::stderr().lock(), bytes),
+        }
+    }
+}
+
+fn write_all(mut stream: impl Write, bytes: &[u8]) -> io::Result<()> {
+    stream.write_all(bytes)?;
+    stream.flush()
+}

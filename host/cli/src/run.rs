@@ -1,0 +1,269 @@
+//! `session-fs run`: one agent, one session, one base.
+//!
+//! Whatever happens between begin and settle, the session is rolled back unless it was committed;
+//! every way out of here goes through a report that says so.
+
+mod hold;
+
+use std::sync::Arc;
+
+use runtime::{Agent, RunLimits, Runtime, RuntimeOptions, Stdin, Task};
+use store::disk::RealDir;
+use supervisor::{
+    Finished, Grant, Grants, Held, Job, Policy, Settlement, Stage, Supervisor, SupervisorError,
+};
+use vfs::{Access, Limits};
+use workspace::{BaseHandle, Workspace, WorkspaceOptions};
+
+use crate::ambient;
+use crate::args::{BaseName, CacheArgs, Format, Pair, RunArgs};
+use crate::exit::{Code, Failure};
+use crate::output::{Output, Stream};
+use crate::report::{Change, ConflictedPath, Report, Settled, Subject};
+use crate::signals::Signals;
+use crate::system::{RandomIds, Stopwatch, SystemClock};
+
+/// Runs an agent and tells what came of it.
+pub(crate) async fn run(
+    args: RunArgs,
+    format: Format,
+    output: &Arc<Output>,
+) -> Result<Report, Failure> {
+    let signals = Signals::listen(output)?;
+    let workspace = Arc::new(workspace(&args));
+    let base = base(&workspace, &args.base)?;
+    let runtime = runtime(&args)?;
+    output.stage("compiling");
+    let agent = load(&runtime, &args, &signals).await?;
+    let supervisor = Supervisor::new(workspace.clone(), runtime);
+    let job = job(&args, &base, &workspace, format, output, &signals)?;
+
+    let subject = Subject {
+        base: base.name().to_owned(),
+        agent: args.agent.display().to_string(),
+    };
+    let stopwatch = Stopwatch::start();
+    let finished = supervisor.run(&agent, job).await;
+    let finished = finished.map_err(|error| Failure::supervisor(base.name(), &error))?;
+    let Finished {
+        session_id,
+        report,
+        settlement,
+    } = finished;
+    let failure = Failure::run(&report, signals.number());
+    let mut report = Report::of_run(subject, session_id, report, stopwatch.elapsed());
+    if let Some(failure) = failure {
+        report.fail(failure);
+    }
+    note(&mut report, settlement, output, &signals).await;
+    Ok(report)
+}
+
+/// Sets up a runtime for as many runs at once as the command line has: one.
+pub(crate) fn new_runtime(cache: &CacheArgs, memory_bytes: u64) -> Result<Runtime, Failure> {
+    let options = RuntimeOptions {
+        instances_max: 1,
+        ..RuntimeOptions::default()
+    };
+    let memory_bytes_max = options.memory_bytes_max.max(memory_bytes);
+    let options = RuntimeOptions {
+        memory_bytes_max,
+        ..options
+    };
+    let options = RuntimeOptions {
+        cache: ambient::open_cache(cache)?,
+        ..options
+    };
+    Runtime::new(options).map_err(|error| Failure::runtime(&error))
+}
+
+fn runtime(args: &RunArgs) -> Result<Arc<Runtime>, Failure> {
+    Ok(Arc::new(new_runtime(&args.cache, args.memory)?))
+}
+
+fn workspace(args: &RunArgs) -> Workspace {
+    let session_limits = Limits {
+        memory_bytes_max: args.session_memory,
+        ..Limits::default()
+    };
+    Workspace::new(WorkspaceOptions {
+        session_limits,
+        clock: Arc::new(SystemClock),
+        ids: Arc::new(RandomIds),
+        ..WorkspaceOptions::default()
+    })
+}
+
+fn base(workspace: &Workspace, name: &BaseName) -> Result<Arc<BaseHandle>, Failure> {
+    let path = match name {
+        BaseName::Memory(name) => return Ok(workspace.memory(name)),
+        BaseName::Directory(path) => path,
+    };
+    let (dir, name) = ambient::open_base(path)?;
+    let root = RealDir::open(dir);
+    let root = root.map_err(|error| Failure::io("cannot open the base", path, &error))?;
+    let base = workspace
+        .directory(root, &name)
+        .map_err(SupervisorError::from);
+    base.map_err(|error| Failure::supervisor(&name, &error))
+}
+
+/// Compiling blocks for up to seconds, and a person who has second thoughts need not wait for it.
+async fn load(runtime: &Arc<Runtime>, args: &RunArgs, signals: &Signals) -> Result<Agent, Failure> {
+    let bytes_max = RuntimeOptions::default().component_bytes_max;
+    let bytes = ambient::read_component(&args.agent, bytes_max)?;
+    let compiler = runtime.clone();
+    let compiling = tokio::task::spawn_blocking(move || compiler.load(&bytes));
+    tokio::select! {
+        loaded = compiling => match loaded {
+            Ok(loaded) => loaded.map_err(|error| Failure::load(&args.agent, &error)),
+            Err(error) => Err(Failure::new(Code::Failed, format!("the compiler failed: {error}"))),
+        },
+        number = signals.first() => {
+            let message = "stopped before the agent was run; the base is as it was";
+            Err(Failure::new(Code::Signal(number), message))
+        }
+    }
+}
+
+fn job(
+    args: &RunArgs,
+    base: &Arc<BaseHandle>,
+    workspace: &Workspace,
+    format: Format,
+    output: &Arc<Output>,
+    signals: &Signals,
+) -> Result<Job, Failure> {
+    let name = args.agent.file_stem().unwrap_or_default().to_string_lossy();
+    let is_reserved = format.is_json() || args.dry_run;
+    let stages = (output.clone(), signals.clone());
+    Ok(Job {
+        task: Task {
+            id: String::new(),
+            instructions: args.task.clone().unwrap_or_default(),
+            arguments: args.args.clone(),
+            parameters: pairs(&args.param),
+        },
+        agent_name: name.into_owned(),
+        purpose: args.task.clone(),
+        args: args.args.clone(),
+        env: pairs(&args.env),
+        stdin: if args.stdin {
+            Stdin::Host
+        } else {
+            Stdin::Empty
+        },
+        stdout: output.guest(Stream::Stdout, is_reserved),
+        stderr: output.guest(Stream::Stderr, is_reserved),
+        run_limits: RunLimits {
+            timeout: args.timeout,
+            memory_bytes_max: args.memory,
+            ..RunLimits::default()
+        },
+        access: if args.read_only {
+            Access::ReadOnly
+        } else {
+            Access::ReadWrite
+        },
+        grants: grants(&args.grant, workspace),
+        policy: match (args.dry_run, args.hold) {
+            (true, _) => Policy::DryRun,
+            (false, true) => Policy::Hold,
+            (false, false) => Policy::Commit,
+        },
+        message: args.message.clone(),
+        cancellation: signals.cancellation(),
+        on_stage: Arc::new(move |stage| {
+            let (output, signals) = &stages;
+            match stage {
+                Stage::Running => output.stage("running"),
+                Stage::Settling => {
+                    signals.settling();
+                    output.stage("committing");
+                }
+            }
+        }),
+        ..Job::new(base.clone())
+    })
+}
+
+fn pairs(pairs: &[Pair]) -> Vec<(String, String)> {
+    pairs
+        .iter()
+        .map(|pair| (pair.name.clone(), pair.value.clone()))
+        .collect()
+}
+
+fn grants(list: &[Grant], workspace: &Workspace) -> Grants {
+    let mut grants = Grants::default();
+    for grant in list {
+        match grant {
+            Grant::Commit => grants.commit = true,
+            Grant::Begin(base) => {
+                let name = base.strip_prefix("vfs://").unwrap_or(base);
+                grants.bases.insert(base.clone(), workspace.memory(name));
+            }
+        }
+    }
+    grants
+}
+
+/// Writes down what became of the session; one that is held is decided here.
+async fn note(
+    report: &mut Report,
+    settlement: Settlement,
+    output: &Arc<Output>,
+    signals: &Signals,
+) {
+    match settlement {
+        Settlement::Committed(change) => {
+            report.outcome = Settled::Committed;
+            report.change = Some(Change::from(&change));
+        }
+        Settlement::Unchanged => report.outcome = Settled::Unchanged,
+        Settlement::RolledBack => report.outcome = Settled::RolledBack,
+        Settlement::DryRun { entries, diff } => {
+            report.outcome = Settled::DryRun;
+            report.change = Some(Change::proposed(&entries));
+            report.diff = Some(diff);
+        }
+        Settlement::Conflicted { conflicts, held } => {
+            held.discard();
+            report.outcome = Settled::Conflicted;
+            report.conflicts = conflicts.iter().map(ConflictedPath::from).collect();
+            let paths = report.conflicts.len();
+            let message = format!("the base changed under the agent, at {paths} of its paths");
+            report.fail(
+                Failure::new(Code::Conflict, message)
+                    .hint("run it again: it begins from what is there now"),
+            );
+        }
+        Settlement::Held(held) => Box::pin(decide(report, held, output, signals)).await,
+    }
+}
+
+async fn decide(report: &mut Report, held: Held, output: &Arc<Output>, signals: &Signals) {
+    let base = report.base.clone();
+    let failed = |error: &SupervisorError| Failure::supervisor(&base, error);
+    let settled = match held.session().changes().map_err(SupervisorError::from) {
+        Err(error) => Err(failed(&error)),
+        // There is nothing to decide.
+        Ok(entries) if entries.is_empty() => held.commit().map_err(|error| failed(&error)),
+        Ok(entries) => {
+            report.change = Some(Change::proposed(&entries));
+            output.proposal(report);
+            match hold::ask(&held, output, signals).await {
+                Ok(()) => held.commit().map_err(|error| failed(&error)),
+                Err(failure) => {
+                    held.discard();
+                    Err(failure)
+                }
+            }
+        }
+    };
+    report.change = None;
+    match settled {
+        Ok(settlement) => Box::pin(note(report, settlement, output, signals)).await,
+        Err(failure) => report.fail(failure),
+    }
+}
