@@ -8,3 +8,6 @@ mod types;
 
 pub(crate) use self::errors::FsError;
 pub(crate) use self::preopens::MOUNT;
+
+#[cfg(test)]
+mod tests;
