@@ -1,0 +1,174 @@
+//! What one run may begin and commit: the runtime's `SessionAuthority`, bounded by the grants.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use runtime::{AuthorityError, BeginRequest, CommitReport, SessionAuthority};
+use vfs::{DenialReason, Session, Status};
+use workspace::{
+    BeginOptions, ChangeInfo, CommitOptions, CommitOutcome, Workspace, WorkspaceError,
+};
+
+use crate::grants::Grants;
+
+/// The authority of one run.
+pub(crate) struct TaskAuthority {
+    workspace: Arc<Workspace>,
+    own: Session,
+    grants: Grants,
+    /// Ids of the sessions that were begun over granted bases.
+    begun: Mutex<HashSet<String>>,
+    /// What the guest committed of its own session, for whoever settles the run.
+    own_change: Mutex<Option<ChangeInfo>>,
+}
+
+impl TaskAuthority {
+    pub(crate) fn new(workspace: &Arc<Workspace>, own: &Session, grants: Grants) -> Self {
+        let (workspace, own) = (workspace.clone(), own.clone());
+        Self {
+            workspace,
+            own,
+            grants,
+            begun: Mutex::default(),
+            own_change: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn take_own_change(&self) -> Option<ChangeInfo> {
+        self.own_change.lock().take()
+    }
+
+    /// Whether a commit of the session goes no further than the task was granted.
+    ///
+    /// A nested session goes into its parent, and one over a granted base into that. Only the run's
+    /// own session and its forks reach the run's base.
+    fn may_commit(&self, session: &Session) -> bool {
+        let beside_own = match (session.parent(), self.own.parent()) {
+            (None, None) => true,
+            (Some(parent), Some(own)) => parent.is_same(own),
+            _ => false,
+        };
+        self.grants.commit || !beside_own || self.begun.lock().contains(session.id())
+    }
+
+    fn begin_options(&self, request: BeginRequest) -> BeginOptions {
+        let own = self.own.metadata();
+        BeginOptions {
+            purpose: request.purpose,
+            agent: own.agent.clone(),
+            task_id: own.task_id.clone(),
+            labels: request.labels,
+            access: self.own.access(),
+            limits: Some(self.own.limits().clone()),
+        }
+    }
+
+    fn note_begun(&self, session: &Session) {
+        self.begun.lock().insert(session.id().to_owned());
+    }
+}
+
+impl SessionAuthority for TaskAuthority {
+    fn begin(&self, base: &str, request: BeginRequest) -> Result<Session, vfs::Error> {
+        let Some(base) = self.grants.bases.get(base) else {
+            return Err(denied(
+                format!("the base '{base}' was not granted"),
+                format!("begin={base}"),
+            ));
+        };
+        let session = self
+            .workspace
+            .begin(base, self.begin_options(request))
+            .map_err(narrowed)?;
+        self.note_begun(&session);
+        Ok(session)
+    }
+
+    fn open(&self, _id: &str) -> Result<Session, vfs::Error> {
+        Err(vfs::Error::Denied {
+            path: None,
+            reason: DenialReason::Capability,
+            detail: "only sessions begun in this run can be opened".to_owned(),
+            grant: None,
+        })
+    }
+
+    fn begin_nested(&self, parent: &Session, request: BeginRequest) -> Result<Session, vfs::Error> {
+        self.workspace
+            .begin_nested(parent, self.begin_options(request))
+            .map_err(narrowed)
+    }
+
+    fn fork(&self, session: &Session, request: BeginRequest) -> Result<Session, vfs::Error> {
+        let fork = self
+            .workspace
+            .fork(session, self.begin_options(request))
+            .map_err(narrowed)?;
+        if self.begun.lock().contains(session.id()) {
+            self.note_begun(&fork);
+        }
+        Ok(fork)
+    }
+
+    fn commit(
+        &self,
+        session: &Session,
+        message: Option<String>,
+    ) -> Result<CommitReport, AuthorityError> {
+        if !self.may_commit(session) {
+            let detail = "the host commits this session when the run has succeeded".to_owned();
+            return Err(denied(detail, "commit".to_owned()).into());
+        }
+        let committed = self.workspace.commit(session, &CommitOptions { message });
+        match committed.map_err(narrowed)? {
+            CommitOutcome::Applied(change) => {
+                let report = report(&change);
+                if session.is_same(&self.own) {
+                    *self.own_change.lock() = Some(change);
+                }
+                Ok(report)
+            }
+            CommitOutcome::Unchanged => Ok(CommitReport {
+                id: String::new(),
+                generation: 0,
+                entries: Vec::new(),
+            }),
+            CommitOutcome::Conflicted(conflicts) => Err(AuthorityError::Conflicted(conflicts)),
+        }
+    }
+
+    fn rollback(&self, session: &Session) -> Result<(), vfs::Error> {
+        if session.status() != Status::Open {
+            return Ok(());
+        }
+        self.workspace.rollback(session).map_err(narrowed)
+    }
+}
+
+fn report(change: &ChangeInfo) -> CommitReport {
+    CommitReport {
+        id: change.id.to_string(),
+        generation: change.generation,
+        entries: change.entries.clone(),
+    }
+}
+
+fn denied(detail: String, grant: String) -> vfs::Error {
+    vfs::Error::Denied {
+        path: None,
+        reason: DenialReason::Capability,
+        detail,
+        grant: Some(grant),
+    }
+}
+
+/// What a guest is told of a workspace's error: never a path or a name of the host.
+fn narrowed(error: WorkspaceError) -> vfs::Error {
+    match error {
+        WorkspaceError::Session(error) => error,
+        error => vfs::Error::Unsupported {
+            detail: format!("this commit ({:?})", error.kind()),
+        },
+    }
+}

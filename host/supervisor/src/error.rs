@@ -1,0 +1,14 @@
+//! What can go wrong around a run; how the run itself ended is no error.
+
+use workspace::WorkspaceError;
+
+/// Why a job could not be begun or settled.
+#[derive(Debug, thiserror::Error)]
+pub enum SupervisorError {
+    /// The workspace could not begin or commit the session.
+    #[error(transparent)]
+    Workspace(#[from] WorkspaceError),
+    /// The session itself failed, for instance while its changes were listed.
+    #[error(transparent)]
+    Session(#[from] vfs::Error),
+}
