@@ -101,6 +101,26 @@ impl ChangeSet {
         self.departures.is_empty() && self.arrivals.is_empty() && self.updates.is_empty()
     }
 
+    /// What departed from a path.
+    pub(crate) fn departure(&self, path: &VPath) -> Option<&Departure> {
+        let found = self.departures.binary_search_by(|gone| gone.path.cmp(path));
+        found.ok().map(|index| &self.departures[index])
+    }
+
+    /// What arrived at a path.
+    pub(crate) fn arrival(&self, path: &VPath) -> Option<&Arrival> {
+        let found = self.arrivals.binary_search_by(|come| come.path.cmp(path));
+        found.ok().map(|index| &self.arrivals[index])
+    }
+
+    /// What was updated at a path.
+    pub(crate) fn update(&self, path: &VPath) -> Option<&Update> {
+        let found = self
+            .updates
+            .binary_search_by(|update| update.path.cmp(path));
+        found.ok().map(|index| &self.updates[index])
+    }
+
     /// The same, path by path, for a person or a program to read.
     pub fn entries(&self) -> Vec<ChangeEntry> {
         entries::entries(self)

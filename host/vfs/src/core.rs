@@ -106,24 +106,41 @@ impl Core {
         })
     }
 
-    /// The file to change, or the error of an object that is none.
-    pub(crate) fn file_mut(
+    /// Runs a change of several steps, all of it or nothing.
+    ///
+    /// Whatever is changed inside is copied first, so this is for names and not for content.
+    pub(crate) fn attempt<R>(&mut self, change: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
+        let before = self.tree.clone();
+        let outcome = change(self);
+        if outcome.is_err() {
+            self.tree = before;
+        }
+        outcome
+    }
+
+    /// Changes a file by a step that itself changes all or nothing.
+    pub(crate) fn change_file(
         &mut self,
         world: &World,
         ino: Ino,
         now: Timestamp,
-    ) -> Result<&mut File> {
+        change: impl FnOnce(&mut File) -> Result<()>,
+    ) -> Result<()> {
+        let held = self.tree.contains(ino);
         let inode = self.inode_mut(world, ino)?;
-        match &mut inode.body {
-            Body::File(file) => {
-                inode.times.touch(now);
-                Ok(file)
-            }
+        let changed = match &mut inode.body {
+            Body::File(file) => change(file),
             _ => Err(Error::BadDescriptor),
+        };
+        match changed {
+            Ok(()) => inode.times.touch(now),
+            Err(_) if !held => self.tree.remove(ino),
+            Err(_) => {}
         }
+        changed
     }
 
-    /// Makes a new object and gives it its first name.
+    /// Makes a new object and gives it its first name. Called within [`Core::attempt`].
     pub(crate) fn create(
         &mut self,
         world: &World,
@@ -141,14 +158,10 @@ impl Core {
             _charge: charge,
         };
         self.tree.insert(ino, inode);
-        let linked = self.link(world, dir, name, ino, now);
-        if linked.is_err() {
-            self.tree.remove(ino);
-        }
-        linked.map(|()| ino)
+        self.link(world, dir, name, ino, now).map(|()| ino)
     }
 
-    /// Gives an object a name that is free.
+    /// Gives an object a name that is free. Called within [`Core::attempt`].
     pub(crate) fn link(
         &mut self,
         world: &World,
@@ -295,6 +308,8 @@ impl Core {
     }
 
     /// Moves an object to a name that is free. A directory keeps everything below it.
+    ///
+    /// Called within [`Core::attempt`].
     pub(crate) fn rename(
         &mut self,
         world: &World,
@@ -304,14 +319,8 @@ impl Core {
         now: Timestamp,
     ) -> Result<()> {
         self.check_place(world, target.0, target.1)?;
-        let before = self.tree.clone();
-        let moved = self
-            .detach(world, source.0, source.1, ino, now)
-            .and_then(|()| self.link(world, target.0, target.1, ino, now));
-        if moved.is_err() {
-            self.tree = before;
-        }
-        moved
+        self.detach(world, source.0, source.1, ino, now)?;
+        self.link(world, target.0, target.1, ino, now)
     }
 
     /// Whether `dir` is `ancestor` or below it.

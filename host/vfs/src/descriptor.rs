@@ -13,9 +13,11 @@ use bytes::Bytes;
 pub use cursor::DirCursor;
 use parking_lot::Mutex;
 
+use crate::content::CONTENT_BYTES_MAX;
 use crate::error::{Error, Result};
 use crate::inode::Ino;
 use crate::limits::READ_BYTES_MAX;
+use crate::reads::Child;
 use crate::session::{BaseFileSlot, Session};
 use crate::time::NewTime;
 use crate::{Kind, Stat};
@@ -56,33 +58,46 @@ struct Handle {
     ino: Ino,
     kind: Kind,
     flags: DescriptorFlags,
+    /// The right to change what is below: inherited, whether or not `flags` asked for it.
+    may_mutate: bool,
     base_file: Mutex<BaseFileSlot>,
 }
 
 impl Descriptor {
     pub(crate) fn root(session: &Session) -> Result<Self> {
-        let mutate_directory = session.access() == crate::session::Access::ReadWrite;
+        let may_mutate = session.access() == crate::session::Access::ReadWrite;
         let flags = DescriptorFlags {
             read: true,
             write: false,
-            mutate_directory,
+            mutate_directory: may_mutate,
         };
-        Self::open(session, Ino::ROOT, Kind::Directory, flags)
+        session.with(|core, world| core.open_handle(world, Ino::ROOT, flags.write))?;
+        Ok(Self::opened(
+            session,
+            (Ino::ROOT, Kind::Directory),
+            flags,
+            may_mutate,
+        ))
     }
 
-    fn open(session: &Session, ino: Ino, kind: Kind, flags: DescriptorFlags) -> Result<Self> {
-        session.with(|core, world| core.open_handle(world, ino, flags.write))?;
-        let session = session.clone();
+    /// A descriptor of a handle that was counted.
+    fn opened(
+        session: &Session,
+        (ino, kind): Child,
+        flags: DescriptorFlags,
+        may_mutate: bool,
+    ) -> Self {
         let handle = Handle {
-            session,
+            session: session.clone(),
             ino,
             kind,
             flags,
+            may_mutate,
             base_file: Mutex::new(None),
         };
-        Ok(Self {
+        Self {
             handle: Arc::new(handle),
-        })
+        }
     }
 
     /// The session it belongs to.
@@ -95,7 +110,9 @@ impl Descriptor {
         self.handle.kind
     }
 
-    /// What it allows.
+    /// What it allows, as it was asked for.
+    ///
+    /// A directory may be changed below whenever the one that it was opened from may.
     pub fn flags(&self) -> DescriptorFlags {
         self.handle.flags
     }
@@ -114,11 +131,15 @@ impl Descriptor {
     ///
     /// # Errors
     ///
-    /// `BadDescriptor` for a directory or without the right to read; `Stale` when the base file
+    /// `BadDescriptor` for a directory or without the right to read; `Invalid` for an offset over
+    /// `i64::MAX`; `Stale` when the base file
     /// changed after the session saw it.
     pub fn read_at(&self, offset: u64, length: usize) -> Result<Bytes> {
         if !self.handle.flags.read || self.handle.kind != Kind::File {
             return Err(Error::BadDescriptor);
+        }
+        if offset > CONTENT_BYTES_MAX {
+            return Err(Error::invalid("the offset is past the largest of a file"));
         }
         let content = self
             .session()
@@ -153,8 +174,7 @@ impl Descriptor {
     pub fn append(&self, bytes: &[u8]) -> Result<()> {
         self.check_writable()?;
         self.session().change(None, |core, world, now| {
-            let end = core.view(world).node(self.handle.ino)?.size();
-            core.write_at(world, self.handle.ino, end, bytes, now, "the file")
+            core.append(world, self.handle.ino, bytes, now, "the file")
         })
     }
 

@@ -1,17 +1,17 @@
 //! The unified diff of a session, in the form that `git apply` and `patch` take.
 
+mod hunks;
+mod rows;
+
 use std::fmt::Write;
 
-use similar::TextDiff;
-
+use self::rows::Row;
 use crate::Kind;
-use crate::change::{ChangeSet, Side};
+use crate::change::Side;
 use crate::error::{Error, Result};
 use crate::path::VPath;
 use crate::session::Session;
 
-/// Lines shown around a change.
-const CONTEXT_LINES: usize = 3;
 /// Files over this size are only named: comparing them line by line would hold both in memory.
 const TEXT_BYTES_MAX: u64 = 8 << 20;
 /// Bytes at the start of a file in which a NUL marks it as binary, as git has it.
@@ -20,7 +20,8 @@ const BINARY_PROBE_BYTES: usize = 8_000;
 impl Session {
     /// Shows what the session changed since it began as a unified diff.
     ///
-    /// Binary files and files over 8 MiB are named but not shown.
+    /// Files that are binary, not UTF-8 or over 8 MiB are named but not shown; directories appear
+    /// only as the files in them, as git has it.
     ///
     /// # Errors
     ///
@@ -28,8 +29,9 @@ impl Session {
     /// outside as well.
     pub fn diff(&self) -> Result<String> {
         let set = self.present_change_set()?;
+        let rows = self.with(|core, world| rows::rows(core, world, &set))?;
         let mut text = String::new();
-        for row in rows(&set) {
+        for row in rows {
             self.diff_one(&mut text, &row)?;
             let limit = self.limits().diff_bytes_max;
             if text.len() > limit {
@@ -44,57 +46,59 @@ impl Session {
         Ok(text)
     }
 
-    fn diff_one(&self, text: &mut String, row: &Row<'_>) -> Result<()> {
-        let (old, new) = (row.source, row.path);
-        let directory = |side: Option<&Side>| side.is_none_or(|side| side.kind == Kind::Directory);
-        if directory(row.before) && directory(row.after) && row.source == row.path {
-            return Ok(());
-        }
-        put(text, format_args!("diff --git a/{old} b/{new}\n"));
-        match (row.before, row.after) {
+    fn diff_one(&self, text: &mut String, row: &Row) -> Result<()> {
+        let (old, new) = (quoted("a/", &row.source), quoted("b/", &row.path));
+        put(text, format_args!("diff --git {old} {new}\n"));
+        match (&row.before, &row.after) {
             (None, Some(after)) => put(text, format_args!("new file mode {}\n", mode(after))),
             (Some(before), None) => {
                 put(text, format_args!("deleted file mode {}\n", mode(before)));
             }
             (Some(before), Some(after)) if mode(before) != mode(after) => {
-                put(
-                    text,
-                    format_args!("old mode {}\nnew mode {}\n", mode(before), mode(after)),
-                );
+                let (before, after) = (mode(before), mode(after));
+                put(text, format_args!("old mode {before}\nnew mode {after}\n"));
             }
             _ => {}
         }
-        if old != new {
-            put(text, format_args!("rename from {old}\nrename to {new}\n"));
+        if row.source != row.path {
+            let (source, path) = (quoted("", &row.source), quoted("", &row.path));
+            put(
+                text,
+                format_args!("rename from {source}\nrename to {path}\n"),
+            );
         }
         if !row.changed {
             return Ok(());
         }
-        let before = self.diff_text(row.before)?;
-        let after = self.diff_text(row.after)?;
+        let before = self.diff_text(row.before.as_ref())?;
+        let after = self.diff_text(row.after.as_ref())?;
         match (before, after) {
-            (Some(before), Some(after)) => hunks(text, row, &before, &after),
-            _ => put(
-                text,
-                format_args!("Binary files a/{old} and b/{new} differ\n"),
-            ),
+            (Some(before), Some(after)) if before != after => {
+                header(text, "---", row.before.as_ref().map(|_| &*old));
+                header(text, "+++", row.after.as_ref().map(|_| &*new));
+                hunks::write(text, &before, &after);
+            }
+            (Some(_), Some(_)) => {}
+            _ => put(text, format_args!("Binary files {old} and {new} differ\n")),
         }
         Ok(())
     }
 
     /// The text of one side; `None` when it is not text, or too large to show.
-    fn diff_text(&self, side: Option<&Side>) -> Result<Option<Vec<u8>>> {
+    fn diff_text(&self, side: Option<&Side>) -> Result<Option<String>> {
         let Some(side) = side else {
-            return Ok(Some(Vec::new()));
+            return Ok(Some(String::new()));
         };
         if let Some(target) = &side.target {
-            return Ok(Some(target.as_bytes().to_vec()));
+            return Ok(Some(target.as_ref().to_owned()));
         }
-        if side.kind == Kind::Directory || side.size > TEXT_BYTES_MAX {
-            return Ok((side.kind == Kind::Directory).then(Vec::new));
+        if side.size > TEXT_BYTES_MAX {
+            return Ok(None);
         }
         let bytes = self.read_side(side, 0, side.size)?;
-        Ok(Some(bytes).filter(|bytes| !is_binary(bytes)))
+        Ok(String::from_utf8(bytes)
+            .ok()
+            .filter(|text| !is_binary(text.as_bytes())))
     }
 }
 
@@ -103,90 +107,32 @@ pub(crate) fn is_binary(bytes: &[u8]) -> bool {
     memchr::memchr(0, &bytes[..bytes.len().min(BINARY_PROBE_BYTES)]).is_some()
 }
 
-/// One object to show.
-struct Row<'a> {
-    source: &'a VPath,
-    path: &'a VPath,
-    before: Option<&'a Side>,
-    after: Option<&'a Side>,
-    changed: bool,
+fn header(text: &mut String, mark: &str, name: Option<&str>) {
+    let name = name.unwrap_or("/dev/null");
+    // A name with a space would end there without a tab after it.
+    let end = if name.contains(' ') { "\t" } else { "" };
+    put(text, format_args!("{mark} {name}{end}\n"));
 }
 
-fn rows(set: &ChangeSet) -> Vec<Row<'_>> {
-    let departure = |path| {
-        set.departures
-            .binary_search_by(|gone| gone.path.cmp(path))
-            .ok()
-    };
-    let arrival = |path| {
-        set.arrivals
-            .binary_search_by(|come| come.path.cmp(path))
-            .ok()
-    };
-    let mut rows = Vec::new();
-    for gone in set.departures.iter().filter(|gone| gone.moved_to.is_none()) {
-        let replaced = arrival(&gone.path).is_some_and(|i| set.arrivals[i].moved_from.is_none());
-        if !replaced {
-            let (source, before) = (&gone.path, Some(&gone.before));
-            rows.push(Row {
-                source,
-                path: source,
-                before,
-                after: None,
-                changed: true,
-            });
+/// A path as git writes it: a name with a line break must not become a line of the diff.
+fn quoted(prefix: &str, path: &VPath) -> String {
+    let plain = format!("{prefix}{path}");
+    let special = |c: char| c.is_ascii_control() || matches!(c, '"' | '\\');
+    if !plain.contains(special) {
+        return plain;
+    }
+    let mut shown = String::from("\"");
+    for character in plain.chars() {
+        match character {
+            '"' | '\\' => shown.extend(['\\', character]),
+            _ if special(character) => {
+                put(&mut shown, format_args!("\\{:03o}", u32::from(character)));
+            }
+            _ => shown.push(character),
         }
     }
-    for come in &set.arrivals {
-        let source = come.moved_from.as_ref().unwrap_or(&come.path);
-        let before = departure(source).map(|index| &set.departures[index]);
-        let before = before.filter(|gone| come.moved_from.is_some() || gone.moved_to.is_none());
-        let changed = come.changed || come.moved_from.is_none();
-        let before = before.map(|gone| &gone.before);
-        rows.push(Row {
-            source,
-            path: &come.path,
-            before,
-            after: Some(&come.after),
-            changed,
-        });
-    }
-    for update in set.updates.iter().filter(|update| update.changed) {
-        // A file in a renamed directory is shown where it stands now.
-        let (before, after) = (Some(&update.before), Some(&update.after));
-        rows.push(Row {
-            source: &update.path,
-            path: &update.path,
-            before,
-            after,
-            changed: true,
-        });
-    }
-    rows.sort_by(|a, b| (a.path, a.after.is_some()).cmp(&(b.path, b.after.is_some())));
-    rows
-}
-
-fn hunks(text: &mut String, row: &Row<'_>, before: &[u8], after: &[u8]) {
-    if before == after {
-        return;
-    }
-    let header = |side: Option<&Side>, prefix: &str, path: &VPath| match side {
-        Some(_) => format!("{prefix}/{path}"),
-        None => "/dev/null".to_owned(),
-    };
-    let old = header(row.before, "a", row.source);
-    let new = header(row.after, "b", row.path);
-    let (before, after) = (
-        String::from_utf8_lossy(before),
-        String::from_utf8_lossy(after),
-    );
-    let diff = TextDiff::from_lines(before.as_ref(), after.as_ref());
-    let shown = diff
-        .unified_diff()
-        .context_radius(CONTEXT_LINES)
-        .header(&old, &new)
-        .to_string();
-    text.push_str(&shown);
+    shown.push('"');
+    shown
 }
 
 fn mode(side: &Side) -> &'static str {

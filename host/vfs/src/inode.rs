@@ -40,7 +40,7 @@ pub(crate) struct Inode {
 }
 
 /// One name of an object.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Link {
     pub(crate) parent: Ino,
     pub(crate) name: Name,
@@ -94,6 +94,20 @@ pub(crate) struct Times {
     pub(crate) changed: Option<Timestamp>,
     /// Whether the session set `modified` itself, so that a commit must keep it.
     pub(crate) explicit: bool,
+}
+
+impl Link {
+    /// Not after any name of a directory.
+    pub(crate) fn first_in(parent: Ino) -> Self {
+        let name = Name::new("\u{1}").expect("no other name is before this one");
+        Self { parent, name }
+    }
+}
+
+impl PartialEq for Slot {
+    fn eq(&self, other: &Self) -> bool {
+        self.target == other.target
+    }
 }
 
 impl Inode {

@@ -42,5 +42,8 @@ impl Default for Limits {
     }
 }
 
+/// The name of [`Limits::listing_entries_max`] in [`crate::Error::Quota`].
+pub(crate) const LISTING_ENTRIES: &str = "listing-entries";
+
 /// Bytes that one positioned read returns at most, whatever length was asked for.
 pub const READ_BYTES_MAX: usize = 1 << 20;

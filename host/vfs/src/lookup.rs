@@ -1,13 +1,16 @@
 //! Reading a state: the object of a name, what is known of it, the entries of a directory, the
 //! path of an object. Every answer joins what the session holds with what its base has.
 
+use std::iter::Peekable;
+use std::ops::Bound;
 use std::sync::Arc;
 
-use crate::base::BaseStat;
+use crate::base::{BaseEntry, BaseStat};
 use crate::content::Pieces;
 use crate::error::{Error, Result};
-use crate::inode::{Body, Ino, Inode, Link, Origin, Times};
-use crate::path::{PATH_DEPTH_MAX, VPath};
+use crate::inode::{Body, Directory, Ino, Inode, Link, Origin, Slot, Times};
+use crate::limits::LISTING_ENTRIES;
+use crate::path::VPath;
 use crate::reads::{Child, Reads, World};
 use crate::reserved;
 use crate::tree::Tree;
@@ -47,6 +50,13 @@ impl Node {
 pub(crate) struct Content {
     pub(crate) pieces: Pieces,
     pub(crate) origin: Option<(VPath, BaseStat)>,
+}
+
+impl Content {
+    /// Whether nothing was written since one was taken from the other. May miss it.
+    pub(crate) fn same(&self, other: &Self) -> bool {
+        self.origin == other.origin && self.pieces.same(&other.pieces)
+    }
 }
 
 /// A state together with what is needed to read it.
@@ -139,44 +149,68 @@ impl View<'_> {
 
     /// The entries of a directory in the byte order of their names.
     pub(crate) fn entries(&mut self, dir: Ino) -> Result<Vec<DirEntry>> {
-        let held = self.tree.get(dir).cloned();
-        let directory = held.as_ref().and_then(|inode| inode.as_directory());
-        let from_base = match directory {
-            Some(directory) if !directory.has_base => Arc::from([]),
-            _ if held.is_some() && directory.is_none() => Arc::from([]),
-            _ => self.reads.list(self.world, dir)?,
-        };
-        let mut entries = Vec::with_capacity(from_base.len());
-        let mut base = from_base.iter().peekable();
-        for (name, slot) in directory.into_iter().flat_map(|directory| &directory.slots) {
-            while let Some(entry) = base.next_if(|entry| entry.name < *name) {
-                entries.push(DirEntry {
-                    name: entry.name.clone(),
-                    kind: entry.kind,
-                });
-            }
-            base.next_if(|entry| entry.name == *name);
-            if let Some((_, kind)) = slot.target {
-                entries.push(DirEntry {
-                    name: name.clone(),
-                    kind,
-                });
-            }
-        }
-        entries.extend(base.map(|entry| DirEntry {
-            name: entry.name.clone(),
-            kind: entry.kind,
-        }));
         let limit = self.world.limits.listing_entries_max;
-        if entries.len() > limit {
-            let used = entries.len() as u64;
+        let (entries, more) = self.entries_after(dir, None, limit)?;
+        if more {
             return Err(Error::Quota {
-                which: "listing-entries",
-                used,
+                which: LISTING_ENTRIES,
+                used: limit as u64,
                 limit: limit as u64,
             });
         }
         Ok(entries)
+    }
+
+    /// Up to `entries_max` entries after a name, and whether there are more.
+    pub(crate) fn entries_after(
+        &mut self,
+        dir: Ino,
+        after: Option<&str>,
+        entries_max: usize,
+    ) -> Result<(Vec<DirEntry>, bool)> {
+        let held = self.tree.get(dir).cloned();
+        let directory = held.as_ref().and_then(|inode| inode.as_directory());
+        let listing = match (&held, directory) {
+            (None, _) | (_, Some(Directory { has_base: true, .. })) => {
+                self.reads.list(self.world, dir)?
+            }
+            _ => Arc::from([]),
+        };
+        let start = after.map_or(0, |after| {
+            listing.partition_point(|entry| entry.name.as_str() <= after)
+        });
+        let bounds = (
+            after.map_or(Bound::Unbounded, Bound::Excluded),
+            Bound::Unbounded,
+        );
+        let slots = directory.map(|directory| directory.slots.range::<_, str>(bounds));
+        let merged = Merged {
+            base: listing[start..].iter().peekable(),
+            slots: slots.into_iter().flatten().peekable(),
+        };
+        let mut merged = merged.peekable();
+        let entries = merged.by_ref().take(entries_max).collect();
+        Ok((entries, merged.peek().is_some()))
+    }
+
+    /// Whether a directory has no entries, at the least cost there is.
+    pub(crate) fn is_empty(&mut self, dir: Ino) -> Result<bool> {
+        let hidden = self.tree.get(dir).and_then(|inode| inode.as_directory());
+        let hidden = hidden.map_or(0, |directory| directory.slots.len());
+        if let Some(directory) = self.tree.get(dir).and_then(|inode| inode.as_directory())
+            && directory.slots.values().any(|slot| slot.target.is_some())
+        {
+            return Ok(false);
+        }
+        match self.entries_after(dir, None, 1) {
+            // The base has more than may be listed, and so more than the session removed.
+            Err(Error::Quota { which, limit, .. })
+                if which == LISTING_ENTRIES && hidden as u64 <= limit =>
+            {
+                Ok(false)
+            }
+            listed => listed.map(|(entries, _)| entries.is_empty()),
+        }
     }
 
     /// Where an object stands; `None` when it was removed and only a handle holds it.
@@ -187,9 +221,6 @@ impl View<'_> {
             let link = self.link(at)?;
             at = link.parent;
             names.push(link.name);
-            if names.len() > 4 * PATH_DEPTH_MAX {
-                return None;
-            }
         }
         names.reverse();
         Some(VPath::from_names(names))
@@ -224,5 +255,42 @@ pub(crate) fn base_times(stat: &BaseStat) -> Times {
         modified: stat.modified,
         changed: stat.changed,
         explicit: false,
+    }
+}
+
+/// Walks the names of a base directory and those that differ in step.
+struct Merged<'a, B, S>
+where
+    B: Iterator<Item = &'a BaseEntry>,
+    S: Iterator<Item = (&'a Name, &'a Slot)>,
+{
+    base: Peekable<B>,
+    slots: Peekable<S>,
+}
+
+impl<'a, B, S> Iterator for Merged<'a, B, S>
+where
+    B: Iterator<Item = &'a BaseEntry>,
+    S: Iterator<Item = (&'a Name, &'a Slot)>,
+{
+    type Item = DirEntry;
+
+    fn next(&mut self) -> Option<DirEntry> {
+        loop {
+            let slot_name = self.slots.peek().map(|(name, _)| *name);
+            let unchanged = |entry: &&BaseEntry| slot_name.is_none_or(|name| entry.name < *name);
+            if let Some(entry) = self.base.next_if(unchanged) {
+                return Some(DirEntry {
+                    name: entry.name.clone(),
+                    kind: entry.kind,
+                });
+            }
+            let (name, slot) = self.slots.next()?;
+            self.base.next_if(|entry| entry.name == *name);
+            if let Some((_, kind)) = slot.target {
+                let name = name.clone();
+                return Some(DirEntry { name, kind });
+            }
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! The same rules hold as for a directory: every path that the session changed must still be what
 //! it was; otherwise nothing is applied and the conflicts are the result.
 
-use std::collections::HashSet;
+use std::collections::BTreeMap;
 
 use crate::change::{Arrival, ChangeSet, Departure, Moment, Side};
 use crate::core::Core;
@@ -76,10 +76,10 @@ impl Sealed {
                 world,
                 child,
                 now,
-                conflicts: Vec::new(),
+                conflicts: BTreeMap::new(),
             };
             let outcome = merge.run(self.change_set());
-            let conflicts = std::mem::take(&mut merge.conflicts);
+            let conflicts: Vec<_> = merge.conflicts.into_values().collect();
             if outcome.is_err() || !conflicts.is_empty() {
                 core.tree = before;
             }
@@ -123,16 +123,24 @@ struct Merge<'a> {
     world: &'a World,
     child: Snapshot,
     now: Timestamp,
-    conflicts: Vec<Conflict>,
+    conflicts: BTreeMap<VPath, Conflict>,
 }
 
 impl Merge<'_> {
     fn run(&mut self, set: &ChangeSet) -> Result<()> {
-        self.core.reads.absorb(self.world, &self.child.reads)?;
         if self.core.tree.same(&self.child.start) {
             self.core.tree = self.child.tree.clone();
+        } else {
+            self.replay(set)?;
+        }
+        if !self.conflicts.is_empty() {
             return Ok(());
         }
+        self.core.reads.absorb(self.world, &self.child.reads)
+    }
+
+    /// Repeats the changes on a parent that has changed itself.
+    fn replay(&mut self, set: &ChangeSet) -> Result<()> {
         self.check_updates(set)?;
         // Deepest first, so that a removed directory is empty when its turn comes.
         for departure in set.departures.iter().rev() {
@@ -248,7 +256,11 @@ impl Merge<'_> {
             (None, Some(is)) => is
                 .origin
                 .is_some_and(|origin| origin.ino == ino && is.pieces.is_pristine(origin.stat.size)),
-            (_, None) => true,
+            // The parent went back to what it was before the session began.
+            (Some(was), None) => was.origin.is_some_and(|origin| {
+                origin.ino == ino && was.pieces.is_pristine(origin.stat.size)
+            }),
+            (None, None) => true,
         }
     }
 
@@ -286,19 +298,14 @@ impl Merge<'_> {
             Some((ino, _)) => Some(self.core.side(self.world, ino, Moment::Now)?),
             None => None,
         };
-        let known: HashSet<&VPath> = self
-            .conflicts
-            .iter()
-            .map(|conflict| &conflict.path)
-            .collect();
-        if !known.contains(path) {
-            self.conflicts.push(Conflict {
+        self.conflicts
+            .entry(path.clone())
+            .or_insert_with(|| Conflict {
                 path: path.clone(),
                 before: before.map(ConflictSide::from),
                 ours: ours.map(ConflictSide::from),
                 theirs: theirs.as_ref().map(ConflictSide::from),
             });
-        }
         Ok(())
     }
 }

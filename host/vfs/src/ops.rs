@@ -1,11 +1,12 @@
 //! The operations on names, decided once for every face of a session.
 //!
-//! Each takes the directory its walk begins in and the path as the guest wrote it.
+//! Each takes the directory its walk begins in and the path as the guest wrote it. Those that
+//! change are called by [`Session::rearrange`](crate::Session), which undoes what a failure leaves.
 
 use crate::core::Core;
 use crate::error::{DenialReason, Error, Result};
 use crate::inode::{Body, Directory, Ino};
-use crate::path::{Route, SYMLINK_TARGET_BYTES_MAX, Step};
+use crate::path::{Route, SYMLINK_TARGET_BYTES_MAX};
 use crate::reads::World;
 use crate::resolve::{Follow, Place};
 use crate::time::{NewTime, Timestamp};
@@ -133,18 +134,10 @@ impl Core {
         if let Some((other, other_kind)) = replaced {
             self.check_replaceable(world, kind, other, other_kind, target.text)?;
         }
-        let before = self.tree.clone();
-        let moved = match replaced {
-            Some((other, _)) => self.unlink(world, to_dir, &to_name, other, now),
-            None => Ok(()),
-        };
-        let moved = moved.and_then(|()| {
-            self.rename(world, (from_dir, &from_name), (to_dir, &to_name), ino, now)
-        });
-        if moved.is_err() {
-            self.tree = before;
+        if let Some((other, _)) = replaced {
+            self.unlink(world, to_dir, &to_name, other, now)?;
         }
-        moved
+        self.rename(world, (from_dir, &from_name), (to_dir, &to_name), ino, now)
     }
 
     pub(crate) fn link_at(
@@ -170,12 +163,7 @@ impl Core {
             });
         }
         let (dir, name) = self.free_name(world, target)?;
-        let before = self.tree.clone();
-        let linked = self.link(world, dir, &name, ino, now);
-        if linked.is_err() {
-            self.tree = before;
-        }
-        linked
+        self.link(world, dir, &name, ino, now)
     }
 
     pub(crate) fn symlink_at(
@@ -214,8 +202,7 @@ impl Core {
 
     /// Refuses a link that is absolute or would lead out of the session.
     ///
-    /// Counted by names alone: a link on the way can only be one that was itself checked, or one
-    /// of the base, and those lead nowhere outside when they are walked.
+    /// Counted by names alone: a link on the way was checked itself or is one of the base.
     pub(crate) fn check_link_target(&mut self, world: &World, dir: Ino, to: &str) -> Result<()> {
         if to.is_empty() {
             return Err(Error::NotFound {
@@ -229,31 +216,10 @@ impl Core {
                 reason,
             });
         }
-        let route = Route::parse(to)?;
-        let mut depth = self
-            .view(world)
-            .path(dir)
-            .map_or(0, |path| path.components().len());
-        let outside = route.steps.iter().any(|step| match step {
-            Step::Down(_) => {
-                depth += 1;
-                false
-            }
-            Step::Up => match depth.checked_sub(1) {
-                Some(above) => {
-                    depth = above;
-                    false
-                }
-                None => true,
-            },
-        });
-        if route.absolute || outside {
-            return Err(Error::Denied {
-                path: Some(to.to_owned()),
-                reason: DenialReason::Confinement,
-                detail: "a link must not be absolute or lead out of the session".to_owned(),
-                grant: None,
-            });
+        Route::parse(to)?;
+        let path = self.view(world).path(dir);
+        if leads_out(path.map_or(0, |path| path.components().len()), to) {
+            return Err(link_denied(to));
         }
         Ok(())
     }
@@ -276,7 +242,7 @@ impl Core {
     }
 
     pub(crate) fn check_empty(&mut self, world: &World, dir: Ino, text: &str) -> Result<()> {
-        if self.view(world).entries(dir)?.is_empty() {
+        if self.view(world).is_empty(dir)? {
             return Ok(());
         }
         Err(Error::NotEmpty {
@@ -302,5 +268,25 @@ impl Core {
             }),
             _ => Ok(()),
         }
+    }
+}
+
+/// Whether a link in a directory of this depth is absolute, or may lead out of the session.
+///
+/// A `..` after a name may: the name can be a link to anywhere, now or later, and the kernel goes
+/// up from there.
+pub(crate) fn leads_out(depth: usize, target: &str) -> bool {
+    let mut steps = target.split('/').filter(|step| !matches!(*step, "" | "."));
+    let ups = steps.by_ref().take_while(|step| *step == "..").count();
+    target.starts_with('/') || ups > depth || steps.any(|step| step == "..")
+}
+
+pub(crate) fn link_denied(path: &str) -> Error {
+    Error::Denied {
+        path: Some(path.to_owned()),
+        reason: DenialReason::Confinement,
+        detail: "a link must not be absolute, lead out of the session, or go up after a name"
+            .to_owned(),
+        grant: None,
     }
 }

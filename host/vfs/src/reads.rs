@@ -3,9 +3,11 @@
 //! What was seen once is answered from here, so that a session never contradicts itself when the
 //! base moves underneath; a commit compares it with the base.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use imbl::{HashMap, HashSet};
+use imbl::ordmap::DiffItem;
+use imbl::{OrdMap, OrdSet};
 
 use crate::base::{Base, BaseEntry, BaseStat};
 use crate::error::{Error, Result};
@@ -21,15 +23,47 @@ pub(crate) struct World {
     pub(crate) base: Arc<dyn Base>,
     pub(crate) family: Arc<Family>,
     pub(crate) meter: Arc<Meter>,
+    /// The account above the session's own, which takes over what outlives the session.
+    pub(crate) home: Arc<Meter>,
     pub(crate) limits: Limits,
 }
 
 /// What a session has seen of its base.
 #[derive(Debug, Default)]
 pub(crate) struct Reads {
-    seen: HashMap<Ino, Seen>,
-    absent: HashSet<Link>,
+    seen: OrdMap<Ino, Known>,
+    absent: OrdSet<Link>,
+    /// Pays for what was added since this was last shared.
     charge: Option<Charge>,
+    /// Pays for what is shared, for as long as anybody shares it.
+    shared: Option<Arc<Paid>>,
+}
+
+/// An entry that read sets share; two are equal when they are the very same.
+#[derive(Clone, Debug)]
+struct Known(Arc<Seen>);
+
+impl PartialEq for Known {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+/// A charge for what is shared, and those before it.
+#[derive(Debug)]
+struct Paid {
+    _charge: Charge,
+    before: Option<Arc<Self>>,
+}
+
+impl Drop for Paid {
+    fn drop(&mut self) {
+        // One after the other: the chain is as long as there were forks, the stack is not.
+        let mut next = self.before.take();
+        while let Some(paid) = next {
+            next = Arc::into_inner(paid).and_then(|mut paid| paid.before.take());
+        }
+    }
 }
 
 /// What a session saw of one object of its base.
@@ -49,30 +83,111 @@ pub struct Seen {
 const SEEN_BYTES: u64 = 320;
 const ENTRY_BYTES: u64 = 32;
 
+impl World {
+    /// The error of a base object that is no longer what the session saw.
+    pub(crate) fn stale(&self, ino: Ino) -> Error {
+        Error::Stale {
+            path: self.family.base_path(ino).to_string(),
+        }
+    }
+}
+
+impl Seen {
+    fn new(stat: BaseStat) -> Self {
+        Self {
+            stat,
+            listing: None,
+            target: None,
+            content: false,
+        }
+    }
+
+    /// What two sessions saw together; `None` when it was not the same version.
+    fn join(&self, other: &Self) -> Option<Self> {
+        self.stat.same_version(&other.stat).then(|| Self {
+            stat: self.stat,
+            listing: self.listing.clone().or_else(|| other.listing.clone()),
+            target: self.target.clone().or_else(|| other.target.clone()),
+            content: self.content || other.content,
+        })
+    }
+
+    fn bytes(&self) -> i64 {
+        let listing = self.listing.as_deref().map_or(0, listing_bytes);
+        let target = self.target.as_ref().map_or(0, |target| target.len() as u64);
+        i64::try_from(SEEN_BYTES + listing + target).unwrap_or(i64::MAX)
+    }
+}
+
+fn listing_bytes(listing: &[BaseEntry]) -> u64 {
+    let names = listing.iter().map(|entry| entry.name.len() as u64);
+    names.map(|len| ENTRY_BYTES + len).sum()
+}
+
 impl Reads {
     /// The same knowledge for a fork or a nested session; O(1), and what is shared is charged once.
-    pub(crate) fn share(&self) -> Self {
+    pub(crate) fn share(&mut self) -> Self {
+        if let Some(charge) = self.charge.take() {
+            self.shared = Some(Arc::new(Paid {
+                _charge: charge,
+                before: self.shared.take(),
+            }));
+        }
         Self {
             seen: self.seen.clone(),
             absent: self.absent.clone(),
             charge: None,
+            shared: self.shared.clone(),
         }
     }
 
-    /// Adds what a nested session has seen to what its parent has.
+    /// Adds what a nested session has seen to what its parent has, at the cost of what differs.
+    ///
+    /// # Errors
+    ///
+    /// `Stale` when the two saw different versions of one object: the base changed between.
     pub(crate) fn absorb(&mut self, world: &World, other: &Self) -> Result<()> {
-        let added = (other.seen.len() + other.absent.len()) as u64;
-        let held = (self.seen.len() + self.absent.len()) as u64;
-        self.grow(world, added.saturating_sub(held) * SEEN_BYTES)?;
-        self.seen = self.seen.clone().union(other.seen.clone());
-        self.absent = self.absent.clone().union(other.absent.clone());
+        let mut joined = Vec::new();
+        let mut bytes = 0;
+        for item in self.seen.diff(&other.seen) {
+            let (ino, seen) = match item {
+                DiffItem::Add(ino, seen) => (*ino, Seen::clone(&seen.0)),
+                DiffItem::Update { old, new } => {
+                    let joined = old.1.0.join(&new.1.0);
+                    bytes -= old.1.0.bytes();
+                    (*old.0, joined.ok_or_else(|| world.stale(*old.0))?)
+                }
+                DiffItem::Remove(..) => continue,
+            };
+            let link = world.family.base_link(ino);
+            if link.is_some_and(|link| self.absent.contains(&link)) {
+                return Err(world.stale(ino));
+            }
+            bytes += seen.bytes();
+            joined.push((ino, Known(Arc::new(seen))));
+        }
+        let missed = |item| match item {
+            imbl::ordset::DiffItem::Add(link) => Some(Link::clone(link)),
+            _ => None,
+        };
+        let absent: Vec<Link> = self.absent.diff(&other.absent).filter_map(missed).collect();
+        for link in &absent {
+            let known = world.family.known_base_ino(link);
+            if let Some(ino) = known.filter(|ino| self.seen.contains_key(ino)) {
+                return Err(world.stale(ino));
+            }
+        }
+        let grown = u64::try_from(bytes).unwrap_or(0);
+        self.grow(world, grown + absent.len() as u64 * SEEN_BYTES)?;
+        self.seen.extend(joined);
+        self.absent.extend(absent);
         Ok(())
     }
 
     /// What is known of an object of the base, asking the base the first time.
     pub(crate) fn stat(&mut self, world: &World, ino: Ino) -> Result<BaseStat> {
         if let Some(seen) = self.seen.get(&ino) {
-            return Ok(seen.stat);
+            return Ok(seen.0.stat);
         }
         if !world.family.is_of_base(ino) {
             // An object that a restore undid and that only a handle still names.
@@ -80,17 +195,21 @@ impl Reads {
         }
         let path = world.family.base_path(ino);
         let Some(stat) = world.base.describe(&path)? else {
-            return Err(Error::Stale {
-                path: path.to_string(),
-            });
+            return Err(world.stale(ino));
         };
+        if self
+            .listed_kind(world, ino)
+            .is_some_and(|kind| kind != stat.kind)
+        {
+            return Err(world.stale(ino));
+        }
         self.remember(world, ino, stat)?;
         Ok(stat)
     }
 
     /// The object of a name in a directory of the base.
     pub(crate) fn child(&mut self, world: &World, dir: Ino, name: &Name) -> Result<Option<Child>> {
-        if let Some(listing) = self.seen.get(&dir).and_then(|seen| seen.listing.as_ref()) {
+        if let Some(listing) = self.seen.get(&dir).and_then(|seen| seen.0.listing.as_ref()) {
             let found = listing.binary_search_by(|entry| entry.name.cmp(name));
             let Ok(index) = found else { return Ok(None) };
             let kind = listing[index].kind;
@@ -109,7 +228,7 @@ impl Reads {
         if let Some(ino) = world.family.known_base_ino(&link)
             && let Some(seen) = self.seen.get(&ino)
         {
-            return Ok(Some((ino, seen.stat.kind)));
+            return Ok(Some((ino, seen.0.stat.kind)));
         }
         let path = world.family.base_path(dir).join(name);
         let Some(stat) = world.base.describe(&path)? else {
@@ -125,65 +244,100 @@ impl Reads {
     /// The entries of a directory of the base.
     pub(crate) fn list(&mut self, world: &World, dir: Ino) -> Result<Arc<[BaseEntry]>> {
         let stat = self.stat(world, dir)?;
-        if let Some(listing) = self.seen.get(&dir).and_then(|seen| seen.listing.clone()) {
+        if let Some(listing) = self.seen.get(&dir).and_then(|seen| seen.0.listing.clone()) {
             return Ok(listing);
         }
         let path = world.family.base_path(dir);
         let listing = world.base.list(&path, world.limits.listing_entries_max)?;
-        let names: u64 = listing
-            .iter()
-            .map(|entry| ENTRY_BYTES + entry.name.len() as u64)
-            .sum();
-        self.grow(world, names)?;
+        let listing = self.reconcile(world, dir, listing);
+        self.grow(world, listing_bytes(&listing))?;
         let seen = Seen {
-            stat,
             listing: Some(listing.clone()),
-            target: None,
-            content: false,
+            ..Seen::new(stat)
         };
-        self.seen.insert(dir, seen);
+        self.insert(dir, seen);
         Ok(listing)
+    }
+
+    /// A listing without the names that were looked for and not there, and with those that were.
+    fn reconcile(&self, world: &World, dir: Ino, listing: Arc<[BaseEntry]>) -> Arc<[BaseEntry]> {
+        let find = |name: &Name| listing.binary_search_by(|entry| entry.name.cmp(name));
+        let missed: Vec<usize> = self
+            .absent
+            .range(Link::first_in(dir)..)
+            .take_while(|link| link.parent == dir)
+            .filter_map(|link| find(&link.name).ok())
+            .collect();
+        let known = world.family.known_children(dir);
+        let met = known.into_iter().filter_map(|(name, ino)| {
+            let kind = self.seen.get(&ino)?.0.stat.kind;
+            let listed = find(&name).is_ok_and(|index| listing[index].kind == kind);
+            (!listed).then_some((name, kind))
+        });
+        let met: Vec<_> = met.collect();
+        if missed.is_empty() && met.is_empty() {
+            return listing;
+        }
+        let entries = listing.iter().enumerate();
+        let kept = entries.filter(|(index, _)| missed.binary_search(index).is_err());
+        let mut names: BTreeMap<Name, Kind> = kept
+            .map(|(_, entry)| (entry.name.clone(), entry.kind))
+            .collect();
+        names.extend(met);
+        let entries = names
+            .into_iter()
+            .map(|(name, kind)| BaseEntry { name, kind });
+        entries.collect()
+    }
+
+    /// The kind that the listing of its directory gave an object.
+    fn listed_kind(&self, world: &World, ino: Ino) -> Option<Kind> {
+        let link = world.family.base_link(ino)?;
+        let listing = self.seen.get(&link.parent)?.0.listing.as_ref()?;
+        let index = listing
+            .binary_search_by(|entry| entry.name.cmp(&link.name))
+            .ok()?;
+        Some(listing[index].kind)
     }
 
     /// Where a link of the base leads.
     pub(crate) fn target(&mut self, world: &World, ino: Ino) -> Result<Arc<str>> {
         let stat = self.stat(world, ino)?;
-        if let Some(target) = self.seen.get(&ino).and_then(|seen| seen.target.clone()) {
+        if let Some(target) = self.seen.get(&ino).and_then(|seen| seen.0.target.clone()) {
             return Ok(target);
         }
         let target = world.base.read_link(&world.family.base_path(ino), &stat)?;
         self.grow(world, target.len() as u64)?;
         let seen = Seen {
-            stat,
-            listing: None,
             target: Some(target.clone()),
             content: true,
+            ..Seen::new(stat)
         };
-        self.seen.insert(ino, seen);
+        self.insert(ino, seen);
         Ok(target)
     }
 
     /// Records that a file's content is handed out.
     pub(crate) fn note_content(&mut self, ino: Ino) {
-        if let Some(seen) = self.seen.get(&ino)
+        if let Some(Known(seen)) = self.seen.get(&ino)
             && !seen.content
         {
             let seen = Seen {
                 content: true,
-                ..seen.clone()
+                ..Seen::clone(seen)
             };
-            self.seen.insert(ino, seen);
+            self.insert(ino, seen);
         }
     }
 
     /// What was seen of one object; `None` when it was not looked at.
     pub(crate) fn seen(&self, ino: Ino) -> Option<&Seen> {
-        self.seen.get(&ino)
+        self.seen.get(&ino).map(|known| &*known.0)
     }
 
     /// Everything that was seen, in no order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Ino, &Seen)> {
-        self.seen.iter().map(|(ino, seen)| (*ino, seen))
+        self.seen.iter().map(|(ino, known)| (*ino, &*known.0))
     }
 
     /// Every name that was looked for and not found, in no order.
@@ -193,16 +347,12 @@ impl Reads {
 
     fn remember(&mut self, world: &World, ino: Ino, stat: BaseStat) -> Result<()> {
         self.grow(world, SEEN_BYTES)?;
-        self.seen.insert(
-            ino,
-            Seen {
-                stat,
-                listing: None,
-                target: None,
-                content: false,
-            },
-        );
+        self.insert(ino, Seen::new(stat));
         Ok(())
+    }
+
+    fn insert(&mut self, ino: Ino, seen: Seen) {
+        self.seen.insert(ino, Known(Arc::new(seen)));
     }
 
     fn grow(&mut self, world: &World, bytes: u64) -> Result<()> {

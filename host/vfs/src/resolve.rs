@@ -170,7 +170,8 @@ impl Walk<'_> {
                 path: self.text.to_owned(),
             });
         }
-        let route = Route::parse(target)?;
+        // Where a link of the base leads is not shown: it may name what is outside.
+        let route = Route::parse(target).map_err(|_| Error::outside(self.text))?;
         if route.absolute {
             return Err(Error::outside(self.text));
         }

@@ -3,6 +3,7 @@
 //! `Session` is a handle; its clones are the same session. Dropping the last one of a session that
 //! was not sealed discards what it changed.
 
+mod edit;
 mod files;
 mod names;
 mod seal;
@@ -198,8 +199,10 @@ impl Session {
             base,
             family,
             meter,
+            home: options.meter,
             limits: options.limits,
         };
+        world.family.join();
         let inner = Inner {
             id: options.id,
             world,
@@ -298,7 +301,7 @@ impl Session {
         operation(&mut core, &self.inner.world)
     }
 
-    /// Runs an operation that changes the session.
+    /// Runs an operation that changes the session and leaves it as it was when it fails.
     pub(crate) fn change<R>(
         &self,
         path: Option<&str>,
@@ -311,9 +314,30 @@ impl Session {
         self.with(|core, world| operation(core, world, now))
     }
 
+    /// Runs an operation that changes names: all of it or nothing.
+    pub(crate) fn rearrange<R>(
+        &self,
+        path: Option<&str>,
+        operation: impl FnOnce(&mut Core, &World, Timestamp) -> Result<R>,
+    ) -> Result<R> {
+        self.change(path, |core, world, now| {
+            core.attempt(|core| operation(core, world, now))
+        })
+    }
+
     /// Runs something whatever the session's status is: closing handles, settling.
     pub(crate) fn with_any_status<R>(&self, operation: impl FnOnce(&mut Core, &World) -> R) -> R {
         operation(&mut self.inner.core.lock(), &self.inner.world)
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let core = self.core.get_mut();
+        // One that was settled gave everything back then.
+        if matches!(core.status, Status::Open | Status::Settling) {
+            core.discard(&self.world);
+        }
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Cloning it is O(1), whatever it holds: begin, fork, savepoint and nesting are each a clone.
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -94,9 +95,24 @@ pub(crate) struct Family {
 /// The numbers given to objects of the base, by where they stand there.
 #[derive(Debug, Default)]
 struct BaseNames {
-    by_link: HashMap<Link, Ino>,
+    by_link: BTreeMap<Link, Ino>,
     by_ino: HashMap<Ino, Link>,
-    charge: Option<Charge>,
+    /// Sessions that have not ended.
+    sessions_count: usize,
+    /// What each session paid, by the address of its meter, which the charge keeps alive.
+    charges: HashMap<usize, Charge>,
+}
+
+impl BaseNames {
+    fn pay(&mut self, meter: &Arc<Meter>, bytes: u64) -> Result<()> {
+        match self.charges.entry(address(meter)) {
+            Entry::Occupied(mut charge) => charge.get_mut().grow(bytes),
+            Entry::Vacant(free) => {
+                free.insert(meter.charge(bytes)?);
+                Ok(())
+            }
+        }
+    }
 }
 
 impl Family {
@@ -129,10 +145,7 @@ impl Family {
             return Ok(*ino);
         }
         let bytes = NAME_BYTES + 2 * name.len() as u64;
-        match &mut names.charge {
-            Some(charge) => charge.grow(bytes)?,
-            charge => *charge = Some(meter.charge(bytes)?),
-        }
+        names.pay(meter, bytes)?;
         let ino = self.next_ino();
         names.by_link.insert(link.clone(), ino);
         names.by_ino.insert(ino, link);
@@ -142,6 +155,38 @@ impl Family {
     /// The number of a base object when it has one already.
     pub(crate) fn known_base_ino(&self, link: &Link) -> Option<Ino> {
         self.names.lock().by_link.get(link).copied()
+    }
+
+    /// The objects of a directory of the base that have a number, by name.
+    pub(crate) fn known_children(&self, dir: Ino) -> Vec<(Name, Ino)> {
+        let names = self.names.lock();
+        let from = names.by_link.range(Link::first_in(dir)..);
+        from.take_while(|(link, _)| link.parent == dir)
+            .map(|(link, ino)| (link.name.clone(), *ino))
+            .collect()
+    }
+
+    /// Counts a session that begins.
+    pub(crate) fn join(&self) {
+        self.names.lock().sessions_count += 1;
+    }
+
+    /// Gives back what an ended session paid; what others still need is paid by its home.
+    pub(crate) fn leave(&self, meter: &Arc<Meter>, home: &Arc<Meter>) {
+        let mut names = self.names.lock();
+        names.sessions_count = names.sessions_count.saturating_sub(1);
+        if names.sessions_count == 0 {
+            *names = BaseNames::default();
+            return;
+        }
+        let Some(charge) = names.charges.remove(&address(meter)) else {
+            return;
+        };
+        let bytes = charge.bytes();
+        drop(charge);
+        // The home just got as much back; where another takes it first, the account runs short by
+        // that much until the family ends.
+        let _refused: Result<()> = names.pay(home, bytes);
     }
 
     /// Whether a number stands for an object of the base.
@@ -170,3 +215,7 @@ impl Family {
 
 /// Bytes charged for knowing one object of the base by its number.
 const NAME_BYTES: u64 = 192;
+
+fn address(meter: &Arc<Meter>) -> usize {
+    Arc::as_ptr(meter).addr()
+}

@@ -10,6 +10,7 @@ use store::disk::{Dir, File, FileKind, Fingerprint};
 
 use super::{Base, BaseEntry, BaseFile, BaseStat, BaseVersion};
 use crate::error::{Error, Result};
+use crate::limits::LISTING_ENTRIES;
 use crate::path::VPath;
 use crate::reserved;
 use crate::time::Timestamp;
@@ -87,8 +88,8 @@ impl Base for DirectoryBase {
         };
         let listing = listed.map_err(|error| match error.kind() {
             io::ErrorKind::QuotaExceeded => Error::Quota {
-                which: "listing-entries",
-                used: 0,
+                which: LISTING_ENTRIES,
+                used: entries_max as u64,
                 limit: entries_max as u64,
             },
             _ => stale_or_io(path, error),

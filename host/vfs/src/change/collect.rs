@@ -1,13 +1,15 @@
 //! Finding what a session changed: the difference of two states, at the cost of what differs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+
+use imbl::ordmap::DiffItem;
 
 use super::{Arrival, ChangeSet, Departure, Moment, Side, Update};
 use crate::core::Core;
-use crate::error::Result;
+use crate::error::{Error, PathFault, Result};
 use crate::inode::{Directory, Ino, Inode, Link};
 use crate::lookup::{Node, View};
-use crate::path::VPath;
+use crate::path::{PATH_DEPTH_MAX, VPath};
 use crate::reads::World;
 use crate::session::Budget;
 use crate::tree::Tree;
@@ -101,12 +103,7 @@ impl Collector<'_> {
     fn directory(&mut self, dir: Ino, now: &Directory) -> Result<()> {
         let was = self.core.start.get(dir).cloned();
         let was_slots = was.as_ref().and_then(|inode| inode.as_directory());
-        let mut names: BTreeSet<Name> = now.slots.keys().cloned().collect();
-        names.extend(
-            was_slots
-                .into_iter()
-                .flat_map(|directory| directory.slots.keys().cloned()),
-        );
+        let names = differing_names(was_slots, now);
         let existed = was.is_some() || self.world.family.is_of_base(dir);
         let now_path = self.core.view(self.world).path(dir);
         let was_path = self
@@ -134,41 +131,49 @@ impl Collector<'_> {
                 )?;
             }
             if let (Some(path), Some((ino, _))) = (&now_path, after) {
-                self.come.push(Seat {
-                    ino,
-                    path: path.join(&name),
-                });
+                self.arrive(ino, path.join(&name))?;
             }
         }
         Ok(())
     }
 
+    /// Records that an object stands where it did not; a rename of what is above may have brought
+    /// it deeper than a path may be.
+    fn arrive(&mut self, ino: Ino, path: VPath) -> Result<()> {
+        if path.components().len() > PATH_DEPTH_MAX {
+            return Err(Error::InvalidPath {
+                path: path.to_string(),
+                reason: PathFault::TooDeep,
+            });
+        }
+        self.come.push(Seat { ino, path });
+        Ok(())
+    }
+
     /// Records that an object left its place, and what was below a directory that is gone.
     fn depart(&mut self, seat: Seat, kind: Kind) -> Result<()> {
-        self.budget.take()?;
-        let moved = self
-            .core
-            .tree
-            .get(seat.ino)
-            .is_some_and(|inode| !inode.links.is_empty());
-        if kind == Kind::Directory && !moved {
-            for entry in self.core.start_view(self.world).entries(seat.ino)? {
-                let child = self
-                    .core
-                    .start_view(self.world)
-                    .child(seat.ino, &entry.name)?;
-                if let Some((ino, kind)) = child {
-                    self.depart(
-                        Seat {
-                            ino,
-                            path: seat.path.join(&entry.name),
-                        },
-                        kind,
-                    )?;
-                }
+        // Not by recursion: a base may be deeper than a stack.
+        let mut pending = vec![(seat, kind)];
+        while let Some((seat, kind)) = pending.pop() {
+            self.budget.take()?;
+            let now = self.core.tree.get(seat.ino);
+            let moved = now.is_some_and(|inode| !inode.links.is_empty());
+            if kind == Kind::Directory && !moved {
+                self.depart_below(&seat, &mut pending)?;
+            }
+            self.gone.push(seat);
+        }
+        Ok(())
+    }
+
+    fn depart_below(&mut self, seat: &Seat, pending: &mut Vec<(Seat, Kind)>) -> Result<()> {
+        let mut start = self.core.start_view(self.world);
+        for entry in start.entries(seat.ino)? {
+            if let Some((ino, kind)) = start.child(seat.ino, &entry.name)? {
+                let path = seat.path.join(&entry.name);
+                pending.push((Seat { ino, path }, kind));
             }
         }
-        self.gone.push(seat);
         Ok(())
     }
 
@@ -264,4 +269,16 @@ fn links(tree: &Tree, world: &World, ino: Ino) -> Vec<Link> {
         Some(inode) => inode.links.to_vec(),
         None => world.family.base_link(ino).into_iter().collect(),
     }
+}
+
+/// The names that two states of a directory do not share, at the cost of those.
+fn differing_names(was: Option<&Directory>, now: &Directory) -> Vec<Name> {
+    let Some(was) = was else {
+        return now.slots.keys().cloned().collect();
+    };
+    let items = was.slots.diff(&now.slots).map(|item| match item {
+        DiffItem::Add(name, _) | DiffItem::Remove(name, _) => name.clone(),
+        DiffItem::Update { new, .. } => new.0.clone(),
+    });
+    items.collect()
 }

@@ -64,7 +64,7 @@ pub(super) fn entries(set: &ChangeSet) -> Vec<ChangeEntry> {
     }
     for arrival in &set.arrivals {
         let replaced = gone.get(&arrival.path).copied();
-        entries.insert(arrival.path.clone(), arrived(set, arrival, replaced));
+        entries.insert(arrival.path.clone(), arrived(&gone, arrival, replaced));
     }
     for update in &set.updates {
         let entry = ChangeEntry {
@@ -91,13 +91,14 @@ fn removed(departure: &Departure) -> ChangeEntry {
     }
 }
 
-fn arrived(set: &ChangeSet, arrival: &Arrival, replaced: Option<&Departure>) -> ChangeEntry {
+fn arrived(
+    gone: &BTreeMap<&VPath, &Departure>,
+    arrival: &Arrival,
+    replaced: Option<&Departure>,
+) -> ChangeEntry {
     let (change, size_before) = match (&arrival.moved_from, replaced) {
         (Some(source), _) => {
-            let origin = set
-                .departures
-                .iter()
-                .find(|departure| departure.path == *source);
+            let origin = gone.get(source);
             (
                 ChangeKind::Renamed,
                 origin.map(|departure| departure.before.size),

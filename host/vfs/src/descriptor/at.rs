@@ -6,10 +6,10 @@ use super::{Descriptor, DescriptorFlags, OpenFlags};
 use crate::content::Pieces;
 use crate::core::{Core, Opens};
 use crate::error::{Error, Result};
-use crate::inode::{Body, File, Ino};
+use crate::inode::Ino;
 use crate::ops::At;
-use crate::reads::World;
-use crate::resolve::{Follow, Place};
+use crate::reads::{Child, World};
+use crate::resolve::Follow;
 use crate::time::{NewTime, Timestamp};
 use crate::{Kind, Stat};
 
@@ -40,61 +40,27 @@ impl Descriptor {
         if write {
             self.check_may_mutate(path)?;
         }
-        let follow = follow_at_end(follow && !(open.create && open.exclusive));
-        let session = self.session();
-        let place = session.with(|core, world| core.resolve(world, at, follow))?;
-        let (ino, kind) = match place.found {
-            Some(_) if open.create && open.exclusive => {
-                return Err(Error::AlreadyExists {
-                    path: path.to_owned(),
-                });
-            }
-            Some(found) => found,
-            None if open.create => self.create_file(path, place)?,
-            None => {
-                return Err(Error::NotFound {
-                    path: path.to_owned(),
-                });
-            }
-        };
-        check_openable(kind, path, open, write)?;
-        if open.truncate {
-            session.change(Some(path), |core, world, now| {
-                core.set_size(world, ino, 0, now, path)
-            })?;
-        }
-        let read = flags.read || !flags.write;
-        // A directory keeps the right to change what is below only when it was asked for, and
-        // never gains it over the descriptor it was opened from.
-        let mutate_directory = kind == Kind::Directory && self.handle.flags.mutate_directory;
-        let flags = DescriptorFlags {
-            read,
+        let opening = Opening {
+            at,
+            follow: follow_at_end(follow && !(open.create && open.exclusive)),
+            open,
             write,
-            mutate_directory,
         };
-        Self::open(session, ino, kind, flags)
-    }
-
-    fn create_file(&self, path: &str, place: Place) -> Result<(Ino, Kind)> {
-        if place.directory {
-            return Err(Error::IsADirectory {
-                path: path.to_owned(),
-            });
-        }
-        let (dir, name, _) = place.named(path)?;
-        self.session().change(Some(path), |core, world, now| {
-            // Resolved under another lock: somebody may have been faster.
-            if let Some(found) = core.view(world).child(dir, &name)? {
-                return Ok(found);
-            }
-            let file = File {
-                origin: None,
-                pieces: Pieces::empty(),
-                executable: false,
-            };
-            let ino = core.create(world, dir, &name, Body::File(file), now)?;
-            Ok((ino, Kind::File))
-        })
+        let session = self.session();
+        let child = if write {
+            session.change(Some(path), |core, world, now| {
+                core.open_or_create(world, &opening, now)
+            })?
+        } else {
+            session.with(|core, world| core.open_existing(world, &opening))?
+        };
+        let may_mutate = child.1 == Kind::Directory && self.handle.may_mutate;
+        let flags = DescriptorFlags {
+            read: flags.read || !flags.write,
+            write,
+            mutate_directory: may_mutate && flags.mutate_directory,
+        };
+        Ok(Self::opened(session, child, flags, may_mutate))
     }
 
     /// Describes what a path stands for.
@@ -248,11 +214,11 @@ impl Descriptor {
         operation: impl FnOnce(&mut Core, &World, Timestamp) -> Result<R>,
     ) -> Result<R> {
         self.check_may_mutate(path)?;
-        self.session().change(Some(path), operation)
+        self.session().rearrange(Some(path), operation)
     }
 
     fn check_may_mutate(&self, path: &str) -> Result<()> {
-        if self.handle.flags.mutate_directory {
+        if self.handle.may_mutate {
             return Ok(());
         }
         Err(Error::read_only(Some(path)))
@@ -270,18 +236,82 @@ impl Descriptor {
     }
 }
 
+/// What an opening was asked for.
+struct Opening<'a> {
+    at: At<'a>,
+    follow: Follow,
+    open: OpenFlags,
+    write: bool,
+}
+
 impl Core {
+    /// Finds what is to be opened and counts the handle, in one step: between two, somebody could
+    /// remove the object.
+    fn open_existing(&mut self, world: &World, opening: &Opening<'_>) -> Result<Child> {
+        let place = self.resolve(world, opening.at, opening.follow)?;
+        let child = place.existing(opening.at.text)?;
+        check_openable(child.1, opening)?;
+        self.open_handle(world, child.0, opening.write)?;
+        Ok(child)
+    }
+
+    /// The same for writing. A file is made or emptied last, when nothing else can fail.
+    fn open_or_create(
+        &mut self,
+        world: &World,
+        opening: &Opening<'_>,
+        now: Timestamp,
+    ) -> Result<Child> {
+        let Opening {
+            at, follow, open, ..
+        } = *opening;
+        let place = self.resolve(world, at, follow)?;
+        match place.found {
+            Some(_) if open.create && open.exclusive => Err(Error::AlreadyExists {
+                path: at.text.to_owned(),
+            }),
+            Some(child) => {
+                check_openable(child.1, opening)?;
+                self.open_handle(world, child.0, true)?;
+                if open.truncate
+                    && let Err(error) = self.set_size(world, child.0, 0, now, at.text)
+                {
+                    self.close_handle(child.0, true);
+                    return Err(error);
+                }
+                Ok(child)
+            }
+            None if open.create && place.directory => Err(Error::IsADirectory {
+                path: at.text.to_owned(),
+            }),
+            None if open.create => {
+                self.check_handles(world)?;
+                let (dir, name, _) = place.named(at.text)?;
+                let ino = self.create_file(world, (dir, &name), Pieces::empty(), now)?;
+                self.open_handle(world, ino, true)?;
+                Ok((ino, Kind::File))
+            }
+            None => Err(Error::NotFound {
+                path: at.text.to_owned(),
+            }),
+        }
+    }
+
+    fn check_handles(&self, world: &World) -> Result<()> {
+        let (used, limit) = (self.open_handles, world.limits.open_handles_max);
+        if used < limit {
+            return Ok(());
+        }
+        Err(Error::Quota {
+            which: "open-handles",
+            used: used as u64,
+            limit: limit as u64,
+        })
+    }
+
     /// Counts a handle, so that its object outlives its last name.
     pub(crate) fn open_handle(&mut self, world: &World, ino: Ino, writes: bool) -> Result<()> {
-        let (used, limit) = (self.open_handles, world.limits.open_handles_max);
-        if used >= limit {
-            let (used, limit) = (used as u64, limit as u64);
-            return Err(Error::Quota {
-                which: "open-handles",
-                used,
-                limit,
-            });
-        }
+        self.check_handles(world)?;
         self.open_handles += 1;
         let opens = self.opens.entry(ino).or_default();
         opens.handles += 1;
@@ -315,17 +345,12 @@ fn follow_at_end(follow: bool) -> Follow {
     }
 }
 
-fn check_openable(kind: Kind, path: &str, open: OpenFlags, write: bool) -> Result<()> {
+fn check_openable(kind: Kind, opening: &Opening<'_>) -> Result<()> {
+    let path = || opening.at.text.to_owned();
     match kind {
-        Kind::Symlink => Err(Error::TooManyLinks {
-            path: path.to_owned(),
-        }),
-        Kind::File if open.directory => Err(Error::NotADirectory {
-            path: path.to_owned(),
-        }),
-        Kind::Directory if write => Err(Error::IsADirectory {
-            path: path.to_owned(),
-        }),
+        Kind::Symlink => Err(Error::TooManyLinks { path: path() }),
+        Kind::File if opening.open.directory => Err(Error::NotADirectory { path: path() }),
+        Kind::Directory if opening.write => Err(Error::IsADirectory { path: path() }),
         _ => Ok(()),
     }
 }

@@ -3,21 +3,22 @@
 use std::sync::Arc;
 
 use super::Session;
-use crate::base::BaseFile;
-use crate::content::Pieces;
+use crate::base::{BaseFile, BaseStat};
+use crate::content::{CONTENT_BYTES_MAX, Pieces};
 use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::inode::{Body, File, Ino};
 use crate::limits::READ_BYTES_MAX;
 use crate::lookup::Content;
 use crate::ops::At;
+use crate::path::VPath;
 use crate::reads::World;
 use crate::resolve::Follow;
 use crate::time::Timestamp;
-use crate::{Kind, Stat};
+use crate::{Kind, Name, Stat};
 
-/// The base file behind a handle, kept open between reads.
-pub(crate) type BaseFileSlot = Option<Arc<dyn BaseFile>>;
+/// The base file behind a handle, kept open between reads, and which version of which it is.
+pub(crate) type BaseFileSlot = Option<((VPath, BaseStat), Arc<dyn BaseFile>)>;
 
 impl Session {
     /// Reads a whole file.
@@ -27,16 +28,8 @@ impl Session {
     /// `Quota` when it is over `Limits::read_bytes_max`; `Stale` when the base file changed after
     /// the session saw it; the errors of path resolution.
     pub fn read(&self, path: &str) -> Result<Vec<u8>> {
-        let content = self.content_at(path)?;
-        let (size, limit) = (content.pieces.len(), self.limits().read_bytes_max);
-        if size > limit {
-            return Err(Error::Quota {
-                which: "read-bytes",
-                used: size,
-                limit,
-            });
-        }
-        self.read_content(&content, &mut None, 0, size)
+        let (_, content) = self.content_at(path)?;
+        self.read_whole(&content)
     }
 
     /// Reads up to `length` bytes from `offset`; fewer at the end, and at most
@@ -46,7 +39,7 @@ impl Session {
     ///
     /// As [`Session::read`].
     pub fn read_range(&self, path: &str, offset: u64, length: u32) -> Result<Vec<u8>> {
-        let content = self.content_at(path)?;
+        let (_, content) = self.content_at(path)?;
         let length = u64::from(length).min(READ_BYTES_MAX as u64);
         self.read_content(&content, &mut None, offset, length)
     }
@@ -65,10 +58,10 @@ impl Session {
             pieces.write(&world.meter, 0, bytes)?;
             match core.file_or_place(world, path)? {
                 Found::File(ino) => {
-                    core.file_mut(world, ino, now)?.pieces = pieces;
+                    core.replace(world, ino, pieces, now)?;
                     Ok(ino)
                 }
-                found => core.create_file(world, found, pieces, now),
+                Found::Free(dir, name) => core.create_file(world, (dir, &name), pieces, now),
             }
         })?;
         self.compact(ino);
@@ -94,12 +87,15 @@ impl Session {
     /// As [`Session::write`].
     pub fn append(&self, path: &str, bytes: &[u8]) -> Result<()> {
         self.change(Some(path), |core, world, now| {
-            let ino = match core.file_or_place(world, path)? {
-                Found::File(ino) => ino,
-                found => core.create_file(world, found, Pieces::empty(), now)?,
-            };
-            let end = core.view(world).node(ino)?.size();
-            core.write_at(world, ino, end, bytes, now, path)
+            match core.file_or_place(world, path)? {
+                Found::File(ino) => core.append(world, ino, bytes, now, path),
+                Found::Free(dir, name) => {
+                    check_size(world, path, bytes.len() as u64)?;
+                    let mut pieces = Pieces::empty();
+                    pieces.write(&world.meter, 0, bytes)?;
+                    core.create_file(world, (dir, &name), pieces, now).map(drop)
+                }
+            }
         })
     }
 
@@ -113,40 +109,6 @@ impl Session {
             let ino = core.existing_file(world, path)?;
             core.set_size(world, ino, size, now, path)
         })
-    }
-
-    /// Replaces `search` by `replace`, where it stands without overlap, exactly `count` times.
-    ///
-    /// # Errors
-    ///
-    /// `EditMismatch`, changing nothing, when it stands another number of times; `Invalid` for an
-    /// empty `search`; and as [`Session::read`] and [`Session::write`].
-    pub fn edit(&self, path: &str, search: &str, replace: &str, count: u32) -> Result<()> {
-        if search.is_empty() {
-            return Err(Error::invalid("the text to replace is empty"));
-        }
-        let content = self.read(path)?;
-        let (needle, limit) = (search.as_bytes(), count as usize + 1);
-        let found: Vec<usize> = memchr::memmem::find_iter(&content, needle)
-            .take(limit)
-            .collect();
-        if found.len() != count as usize {
-            let found = u32::try_from(found.len()).unwrap_or(u32::MAX);
-            return Err(Error::EditMismatch {
-                path: path.to_owned(),
-                expected: count,
-                found,
-            });
-        }
-        let mut edited = Vec::with_capacity(content.len());
-        let mut at = 0;
-        for start in found {
-            edited.extend_from_slice(&content[at..start]);
-            edited.extend_from_slice(replace.as_bytes());
-            at = start + needle.len();
-        }
-        edited.extend_from_slice(&content[at..]);
-        self.write(path, &edited)
     }
 
     /// Describes what a path stands for, following links.
@@ -167,7 +129,19 @@ impl Session {
         self.with(|core, world| core.stat_at(world, from_root(path), Follow::UnlessNamed))
     }
 
-    fn content_at(&self, path: &str) -> Result<Content> {
+    pub(super) fn read_whole(&self, content: &Content) -> Result<Vec<u8>> {
+        let (size, limit) = (content.pieces.len(), self.limits().read_bytes_max);
+        if size > limit {
+            return Err(Error::Quota {
+                which: "read-bytes",
+                used: size,
+                limit,
+            });
+        }
+        self.read_content(content, &mut None, 0, size)
+    }
+
+    pub(super) fn content_at(&self, path: &str) -> Result<(Ino, Content)> {
         self.with(|core, world| {
             let place = core.resolve(world, from_root(path), Follow::Always)?;
             let (ino, kind) = place.existing(path)?;
@@ -177,9 +151,10 @@ impl Session {
                 });
             }
             let content = core.view(world).content(ino)?;
-            content.ok_or_else(|| Error::NotFound {
+            let content = content.ok_or_else(|| Error::NotFound {
                 path: path.to_owned(),
-            })
+            })?;
+            Ok((ino, content))
         })
     }
 
@@ -213,12 +188,17 @@ impl Session {
         offset: u64,
         buffer: &mut [u8],
     ) -> Result<()> {
-        let Some((path, stat)) = &content.origin else {
+        let Some(origin) = &content.origin else {
             return Err(Error::BadDescriptor);
         };
-        let file = match opened {
-            Some(file) => file,
-            empty => empty.insert(self.base().open(path, stat)?),
+        let (path, stat) = origin;
+        // A copy over the file gives it the origin of another one.
+        if opened.as_ref().is_some_and(|(other, _)| other != origin) {
+            *opened = None;
+        }
+        let (_, file) = match opened {
+            Some(slot) => slot,
+            empty => empty.insert((origin.clone(), self.base().open(path, stat)?)),
         };
         if file.read_at(buffer, offset)? < buffer.len() {
             return Err(Error::Stale {
@@ -232,7 +212,7 @@ impl Session {
 /// Where a file is, or where one can be made.
 pub(crate) enum Found {
     File(Ino),
-    Free(Ino, crate::Name),
+    Free(Ino, Name),
 }
 
 impl Core {
@@ -261,24 +241,44 @@ impl Core {
         }
     }
 
-    fn create_file(
+    pub(crate) fn create_file(
         &mut self,
         world: &World,
-        found: Found,
+        (dir, name): (Ino, &Name),
         pieces: Pieces,
         now: Timestamp,
     ) -> Result<Ino> {
-        match found {
-            Found::File(ino) => Ok(ino),
-            Found::Free(dir, name) => {
-                let body = Body::File(File {
-                    origin: None,
-                    pieces,
-                    executable: false,
-                });
-                self.create(world, dir, &name, body, now)
-            }
-        }
+        let body = Body::File(File {
+            origin: None,
+            pieces,
+            executable: false,
+        });
+        self.attempt(|core| core.create(world, dir, name, body, now))
+    }
+
+    pub(super) fn replace(
+        &mut self,
+        world: &World,
+        ino: Ino,
+        pieces: Pieces,
+        now: Timestamp,
+    ) -> Result<()> {
+        self.change_file(world, ino, now, |file| {
+            file.pieces = pieces;
+            Ok(())
+        })
+    }
+
+    pub(crate) fn append(
+        &mut self,
+        world: &World,
+        ino: Ino,
+        bytes: &[u8],
+        now: Timestamp,
+        path: &str,
+    ) -> Result<()> {
+        let end = self.view(world).node(ino)?.size();
+        self.write_at(world, ino, end, bytes, now, path)
     }
 
     pub(crate) fn write_at(
@@ -296,9 +296,9 @@ impl Core {
             return Ok(());
         }
         check_size(world, path, end)?;
-        self.file_mut(world, ino, now)?
-            .pieces
-            .write(&world.meter, offset, bytes)
+        self.change_file(world, ino, now, |file| {
+            file.pieces.write(&world.meter, offset, bytes)
+        })
     }
 
     pub(crate) fn set_size(
@@ -310,8 +310,10 @@ impl Core {
         path: &str,
     ) -> Result<()> {
         check_size(world, path, size)?;
-        self.file_mut(world, ino, now)?.pieces.set_len(size);
-        Ok(())
+        self.change_file(world, ino, now, |file| {
+            file.pieces.set_len(size);
+            Ok(())
+        })
     }
 }
 
@@ -323,8 +325,8 @@ pub(crate) fn from_root(path: &str) -> At<'_> {
     }
 }
 
-fn check_size(world: &World, path: &str, size: u64) -> Result<()> {
-    let limit = world.limits.file_bytes_max;
+pub(super) fn check_size(world: &World, path: &str, size: u64) -> Result<()> {
+    let limit = world.limits.file_bytes_max.min(CONTENT_BYTES_MAX);
     if size > limit {
         return Err(Error::FileTooLarge {
             path: path.to_owned(),

@@ -20,7 +20,7 @@ impl Session {
     /// `NotFound`, `NotADirectory`; `Quota` for a directory over `Limits::listing_entries_max`.
     pub fn list(&self, path: &str, after: Option<&str>, entries_max: usize) -> Result<Page> {
         let entries_max = entries_max.clamp(1, self.limits().page_entries_max);
-        let all = self.with(|core, world| {
+        let (entries, more) = self.with(|core, world| {
             let place = core.resolve(world, from_root(path), Follow::Always)?;
             let (ino, kind) = place.existing(path)?;
             if kind != Kind::Directory {
@@ -28,11 +28,8 @@ impl Session {
                     path: path.to_owned(),
                 });
             }
-            core.view(world).entries(ino)
+            core.view(world).entries_after(ino, after, entries_max)
         })?;
-        let start = after.map_or(0, |after| all.partition_point(|e| e.name.as_ref() <= after));
-        let more = all.len() > start + entries_max;
-        let entries: Vec<_> = all.into_iter().skip(start).take(entries_max).collect();
         let last = entries.last().map(|entry| entry.name.to_string());
         Ok(Page {
             next: last.filter(|_| more),
@@ -59,13 +56,8 @@ impl Session {
     ///
     /// `NotADirectory` when something else stands on the way.
     pub fn mkdir(&self, path: &str) -> Result<()> {
-        self.change(Some(path), |core, world, now| {
-            let before = core.tree.clone();
-            let made = make_all(core, world, path, now);
-            if made.is_err() {
-                core.tree = before;
-            }
-            made
+        self.rearrange(Some(path), |core, world, now| {
+            make_all(core, world, path, now)
         })
     }
 
@@ -75,7 +67,7 @@ impl Session {
     ///
     /// `NotFound`, `NotEmpty`.
     pub fn remove(&self, path: &str) -> Result<()> {
-        self.change(Some(path), |core, world, now| {
+        self.rearrange(Some(path), |core, world, now| {
             let at = from_root(path);
             let place = core.resolve(world, at, Follow::Never)?;
             match place.existing(path)? {
@@ -91,7 +83,7 @@ impl Session {
     ///
     /// `Busy` for the root; `Quota` over `Limits::visited_max` objects. Nothing is removed then.
     pub fn remove_all(&self, path: &str) -> Result<()> {
-        self.change(Some(path), |core, world, now| {
+        self.rearrange(Some(path), |core, world, now| {
             let place = match core.resolve(world, from_root(path), Follow::Never) {
                 Err(Error::NotFound { .. }) => return Ok(()),
                 place => place?,
@@ -99,14 +91,23 @@ impl Session {
             let Some((ino, kind)) = place.found else {
                 return Ok(());
             };
-            let (dir, name, _) = place.named(path)?;
-            let before = core.tree.clone();
-            let mut budget = Budget::new(world);
-            let removed = remove_tree(core, world, (dir, &name), (ino, kind), &mut budget, now);
-            if removed.is_err() {
-                core.tree = before;
+            if place.directory && kind != Kind::Directory {
+                return Err(Error::NotADirectory {
+                    path: path.to_owned(),
+                });
             }
-            removed
+            let (dir, name, _) = place.named(path)?;
+            remove_tree(
+                core,
+                world,
+                Removal {
+                    dir,
+                    name,
+                    ino,
+                    kind,
+                },
+                now,
+            )
         })
     }
 
@@ -116,7 +117,7 @@ impl Session {
     ///
     /// `NotFound`, `NotEmpty`, `IsADirectory`, `NotADirectory`; `Invalid` into itself.
     pub fn rename(&self, source: &str, target: &str) -> Result<()> {
-        self.change(Some(source), |core, world, now| {
+        self.rearrange(Some(source), |core, world, now| {
             core.rename_at(world, from_root(source), from_root(target), now)
         })
     }
@@ -128,12 +129,16 @@ impl Session {
     /// `NotFound`, `AlreadyExists`; `Quota` over `Limits::visited_max` objects; `Denied` for a
     /// link that would lead out from its new place. Nothing is copied then.
     pub fn copy(&self, source: &str, target: &str) -> Result<()> {
-        self.change(Some(target), |core, world, now| {
+        self.rearrange(Some(target), |core, world, now| {
             let place = core.resolve(world, from_root(source), Follow::Always)?;
             let (ino, kind) = place.existing(source)?;
             let to = core.resolve(world, from_root(target), Follow::Always)?;
-            let before = core.tree.clone();
-            let copied = match to.found {
+            if to.directory && kind != Kind::Directory {
+                return Err(Error::NotADirectory {
+                    path: target.to_owned(),
+                });
+            }
+            match to.found {
                 Some((other, _)) if other == ino => Ok(()),
                 Some((other, Kind::File)) if kind == Kind::File => {
                     overwrite(core, world, ino, other, now)
@@ -156,11 +161,7 @@ impl Session {
                         now,
                     )
                 }
-            };
-            if copied.is_err() {
-                core.tree = before;
             }
-            copied
         })
     }
 
@@ -170,7 +171,7 @@ impl Session {
     ///
     /// `Denied` when the target is absolute or leads out of the session; `AlreadyExists`.
     pub fn symlink(&self, target: &str, path: &str) -> Result<()> {
-        self.change(Some(path), |core, world, now| {
+        self.rearrange(Some(path), |core, world, now| {
             core.symlink_at(world, target, from_root(path), now)
         })
     }
@@ -236,25 +237,46 @@ fn make_all(core: &mut Core, world: &World, path: &str, now: Timestamp) -> Resul
     crate::path::Route::parse(path).map(drop)
 }
 
-fn remove_tree(
-    core: &mut Core,
-    world: &World,
-    (dir, name): (Ino, &Name),
-    (ino, kind): (Ino, Kind),
-    budget: &mut Budget,
-    now: Timestamp,
-) -> Result<()> {
-    budget.take()?;
-    if kind == Kind::Directory {
-        for entry in core.view(world).entries(ino)? {
-            if let Some(child) = core.view(world).child(ino, &entry.name)? {
-                remove_tree(core, world, (ino, &entry.name), child, budget, now)?;
+/// A name to remove and what it stands for.
+struct Removal {
+    dir: Ino,
+    name: Name,
+    ino: Ino,
+    kind: Kind,
+}
+
+/// Removes a tree, however deep: a base may be deeper than a stack.
+fn remove_tree(core: &mut Core, world: &World, root: Removal, now: Timestamp) -> Result<()> {
+    let mut budget = Budget::new(world);
+    // A directory is put back, as opened, below what is in it.
+    let mut pending = vec![(root, false)];
+    while let Some((removal, opened)) = pending.pop() {
+        if opened || removal.kind != Kind::Directory {
+            core.unlink(world, removal.dir, &removal.name, removal.ino, now)?;
+            continue;
+        }
+        let dir = removal.ino;
+        pending.push((removal, true));
+        for entry in core.view(world).entries(dir)? {
+            budget.take()?;
+            if let Some((ino, kind)) = core.view(world).child(dir, &entry.name)? {
+                let name = entry.name;
+                pending.push((
+                    Removal {
+                        dir,
+                        name,
+                        ino,
+                        kind,
+                    },
+                    false,
+                ));
             }
         }
     }
-    core.unlink(world, dir, name, ino, now)
+    Ok(())
 }
 
+/// Copies a tree. No deeper than a path may be, since what is deeper cannot be made.
 fn copy_tree(
     core: &mut Core,
     world: &World,
@@ -286,10 +308,11 @@ fn copy_tree(
 
 fn overwrite(core: &mut Core, world: &World, ino: Ino, other: Ino, now: Timestamp) -> Result<()> {
     let shared = shared_file(core, world, ino)?;
-    let file = core.file_mut(world, other, now)?;
-    file.pieces = shared.pieces;
-    file.origin = shared.origin;
-    Ok(())
+    core.change_file(world, other, now, |file| {
+        file.pieces = shared.pieces;
+        file.origin = shared.origin;
+        Ok(())
+    })
 }
 
 /// A file with the same content as another, sharing its pieces.

@@ -3,11 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::{Session, Status};
+use crate::Kind;
 use crate::change::{ChangeEntry, ChangeSet, Side};
 use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::inode::Ino;
 use crate::limits::READ_BYTES_MAX;
+use crate::lookup::Content;
+use crate::ops::{leads_out, link_denied};
 use crate::path::VPath;
 use crate::reads::Seen;
 
@@ -41,7 +44,8 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// `Closed` when the session is not open; `Denied` when it is read-only.
+    /// `Closed` when the session is not open; `Denied` when it is read-only, or when a link was
+    /// moved to where it leads out; `InvalidPath` when something was moved too deep.
     pub fn seal(&self) -> Result<Sealed> {
         self.change(None, |core, _, _| {
             core.status = Status::Settling;
@@ -53,6 +57,7 @@ impl Session {
         };
         sealed.change_set = self.with_any_status(Core::change_set)?;
         self.drop_unchanged(&mut sealed.change_set)?;
+        self.check_links(&sealed.change_set)?;
         Ok(sealed)
     }
 
@@ -60,54 +65,75 @@ impl Session {
     ///
     /// Many programs save a file by writing another and renaming it over the first.
     fn drop_unchanged(&self, set: &mut ChangeSet) -> Result<()> {
-        let mut failure = None;
-        let mut same = |before: &Side, after: &Side| match self.same_bytes(before, after) {
-            Ok(same) => same,
-            Err(error) => {
-                failure.get_or_insert(error);
-                false
-            }
-        };
         for update in &mut set.updates {
-            update.changed = update.changed && !same(&update.before, &update.after);
+            update.changed = update.changed && !self.same_bytes(&update.before, &update.after)?;
         }
         set.updates
             .retain(|update| update.changed || update.after.modified.is_some());
+        let unchanged = self.unchanged_places(set)?;
+        set.departures
+            .retain(|departure| !unchanged.contains(&departure.path));
+        set.arrivals
+            .retain(|arrival| !unchanged.contains(&arrival.path));
+        Ok(())
+    }
+
+    /// Where something was removed and the same put back, in a directory that stood throughout.
+    fn unchanged_places(&self, set: &ChangeSet) -> Result<BTreeSet<VPath>> {
         let mut unchanged = BTreeSet::new();
+        // Sorted by path, so that a directory is decided before what is in it.
         for arrival in set
             .arrivals
             .iter()
             .filter(|arrival| arrival.moved_from.is_none())
         {
-            let found = set
-                .departures
-                .binary_search_by(|gone| gone.path.cmp(&arrival.path));
-            if let Ok(index) = found
-                && set.departures[index].moved_to.is_none()
-                && same(&set.departures[index].before, &arrival.after)
-            {
+            let gone = set.departure(&arrival.path);
+            let Some(gone) = gone.filter(|gone| gone.moved_to.is_none()) else {
+                continue;
+            };
+            let stands = |dir: &VPath| {
+                let touched = set.departure(dir).is_some() || set.arrival(dir).is_some();
+                !touched || unchanged.contains(dir)
+            };
+            let mut above = std::iter::successors(arrival.path.parent(), VPath::parent);
+            if above.all(|dir| stands(&dir)) && self.same_bytes(&gone.before, &arrival.after)? {
                 unchanged.insert(arrival.path.clone());
             }
         }
-        set.departures
-            .retain(|departure| !unchanged.contains(&departure.path));
-        set.arrivals
-            .retain(|arrival| !unchanged.contains(&arrival.path));
-        failure.map_or(Ok(()), Err)
+        Ok(unchanged)
     }
 
-    /// Whether two versions are files or links of the same content and mode.
+    /// Whether two versions are of one kind, content and mode; of directories the kind alone.
+    ///
+    /// A base file that changed outside cannot be compared and counts as another: the commit finds
+    /// that as a conflict.
     fn same_bytes(&self, before: &Side, after: &Side) -> Result<bool> {
         let shape = |side: &Side| (side.kind, side.size, side.executable, side.target.clone());
-        if shape(before) != shape(after) || before.kind == crate::Kind::Directory {
-            return Ok(false);
-        }
-        if before.kind == crate::Kind::Symlink {
+        if before.kind == Kind::Directory && after.kind == Kind::Directory {
             return Ok(true);
         }
-        let (mut offset, step) = (0, READ_BYTES_MAX as u64);
-        while offset < before.size {
-            if self.read_side(before, offset, step)? != self.read_side(after, offset, step)? {
+        if shape(before) != shape(after) {
+            return Ok(false);
+        }
+        if before.kind != Kind::File {
+            return Ok(true);
+        }
+        let (before, after) = (self.side_content(before)?, self.side_content(after)?);
+        match self.same_content(&before, &after) {
+            Err(Error::Stale { .. }) => Ok(false),
+            same => same,
+        }
+    }
+
+    fn same_content(&self, before: &Content, after: &Content) -> Result<bool> {
+        if before.same(after) {
+            return Ok(true);
+        }
+        let (mut slots, step) = ((None, None), READ_BYTES_MAX as u64);
+        let mut offset = 0;
+        while offset < before.pieces.len() {
+            let was = self.read_content(before, &mut slots.0, offset, step)?;
+            if was != self.read_content(after, &mut slots.1, offset, step)? {
                 return Ok(false);
             }
             offset += step;
@@ -115,12 +141,31 @@ impl Session {
         Ok(true)
     }
 
-    /// Reads bytes of one version of a file.
-    pub(crate) fn read_side(&self, side: &Side, offset: u64, length: u64) -> Result<Vec<u8>> {
+    fn side_content(&self, side: &Side) -> Result<Content> {
         let content =
             self.with_any_status(|core, world| core.moment(world, side.moment).content(side.ino))?;
-        let content = content.ok_or(Error::BadDescriptor)?;
-        self.read_content(&content, &mut None, offset, length)
+        content.ok_or(Error::BadDescriptor)
+    }
+
+    /// Refuses links that lead out from where they stand now, such as one that was moved up.
+    fn check_links(&self, set: &ChangeSet) -> Result<()> {
+        for arrival in &set.arrivals {
+            let Some(target) = &arrival.after.target else {
+                continue;
+            };
+            let out = |path: &VPath| leads_out(path.components().len().saturating_sub(1), target);
+            // A link that led nowhere in the base already stays the data that it is.
+            let as_before = arrival.moved_from.as_ref().is_some_and(out);
+            if out(&arrival.path) && !as_before {
+                return Err(link_denied(&arrival.path.to_string()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads bytes of one version of a file.
+    pub(crate) fn read_side(&self, side: &Side, offset: u64, length: u64) -> Result<Vec<u8>> {
+        self.read_content(&self.side_content(side)?, &mut None, offset, length)
     }
 }
 
@@ -142,10 +187,7 @@ impl Sealed {
     ///
     /// `Stale` when the base file changed after the session saw it; what `sink` returns.
     pub fn read(&self, side: &Side, sink: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
-        let content = self
-            .session
-            .with_any_status(|core, world| core.moment(world, side.moment).content(side.ino))?;
-        let content = content.ok_or(Error::BadDescriptor)?;
+        let content = self.session.side_content(side)?;
         let (mut offset, step) = (0, READ_BYTES_MAX as u64);
         let mut opened = None;
         while offset < side.size {
@@ -182,9 +224,9 @@ impl Sealed {
 
     /// Closes the session as committed by this change and gives its memory back.
     pub fn finish(self, change: &str) {
-        self.session.with_any_status(|core, _| {
+        self.session.with_any_status(|core, world| {
             core.status = Status::Committed(change.to_owned());
-            core.discard();
+            core.discard(world);
         });
     }
 }

@@ -5,6 +5,7 @@ use crate::content::Pieces;
 use crate::error::{Error, Result};
 use crate::inode::{Body, Ino};
 use crate::lookup::Content;
+use crate::reads::{Reads, World};
 use crate::tree::Tree;
 
 /// Files up to this size are reduced to their hunks when their last writer closes; the pristine
@@ -65,9 +66,9 @@ impl Session {
     ///
     /// `Closed` when the session is not open.
     pub fn rollback(&self) -> Result<()> {
-        self.with(|core, _| {
+        self.with(|core, world| {
             core.status = Status::RolledBack;
-            core.discard();
+            core.discard(world);
             Ok(())
         })
     }
@@ -119,10 +120,11 @@ impl Session {
 
 impl crate::core::Core {
     /// Drops every state but what open handles need to fail politely.
-    pub(crate) fn discard(&mut self) {
+    pub(crate) fn discard(&mut self, world: &World) {
         self.tree = Tree::default();
         self.start = Tree::default();
         self.savepoints.clear();
-        self.reads = crate::reads::Reads::default();
+        self.reads = Reads::default();
+        world.family.leave(&world.meter, &world.home);
     }
 }

@@ -1,0 +1,191 @@
+//! What a session costs: begin, fork, savepoint, reading, writing, rollback, nesting, changes.
+//!
+//! Run with `cargo bench -p session-fs-vfs`. Reading is compared with `std::fs` on the same file.
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use cap_tempfile::TempDir;
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use session_fs_vfs::{
+    Base, DescriptorFlags, DirectoryBase, EmptyBase, OpenFlags, Session, SessionOptions,
+};
+
+struct Files {
+    folder: TempDir,
+    base: Arc<dyn Base>,
+}
+
+/// A directory with `count` files of `len` bytes, a hundred to a folder.
+fn files(count: usize, len: usize) -> Files {
+    let folder = cap_tempfile::tempdir(cap_tempfile::ambient_authority()).expect("tempdir");
+    for number in 0..count {
+        if number % 100 == 0 {
+            folder
+                .create_dir(format!("d{}", number / 100))
+                .expect("fresh");
+        }
+        let path = format!("d{}/f{number}", number / 100);
+        folder.write(path, vec![b'x'; len]).expect("fresh");
+    }
+    let root = folder.try_clone().expect("ours");
+    let root = store::disk::RealDir::open(root).expect("opens");
+    let base = Arc::new(DirectoryBase::new(root, "file:///bench"));
+    Files { folder, base }
+}
+
+fn begin(base: &Arc<dyn Base>) -> Session {
+    Session::begin(base.clone(), SessionOptions::default())
+}
+
+fn empty() -> Session {
+    Session::begin(
+        Arc::new(EmptyBase::new("vfs://b")),
+        SessionOptions::default(),
+    )
+}
+
+fn edit_50(session: &Session) {
+    for number in 0..50 {
+        session
+            .append(&format!("d0/f{number}"), b"edited\n")
+            .expect("there");
+    }
+}
+
+fn states(c: &mut Criterion) {
+    let files = files(10_000, 1_000);
+    let edited = begin(&files.base);
+    edit_50(&edited);
+    c.bench_function("begin", |b| b.iter(|| begin(black_box(&files.base))));
+    c.bench_function("fork after 50 edits", |b| {
+        b.iter(|| edited.fork(SessionOptions::default()).expect("open"));
+    });
+    c.bench_function("savepoint after 50 edits", |b| {
+        b.iter(|| edited.savepoint("s").expect("few"));
+    });
+    c.bench_function("rollback after 50 edits", |b| {
+        let setup = || {
+            let session = begin(&files.base);
+            edit_50(&session);
+            session
+        };
+        b.iter_batched(
+            setup,
+            |session| session.rollback().expect("open"),
+            BatchSize::SmallInput,
+        );
+    });
+    c.bench_function("changes of 50 edits in 10,000 files", |b| {
+        b.iter(|| edited.changes().expect("open"));
+    });
+    c.bench_function("50 edits in 10,000 files", |b| {
+        b.iter_batched(
+            || begin(&files.base),
+            |session| edit_50(&session),
+            BatchSize::SmallInput,
+        );
+    });
+}
+
+fn reads(c: &mut Criterion) {
+    let files = files(100, 4_096);
+    files
+        .folder
+        .write("large", vec![b'x'; 1 << 20])
+        .expect("fresh");
+    c.bench_function("first stat", |b| {
+        let setup = || begin(&files.base);
+        b.iter_batched(
+            setup,
+            |s| s.stat("d0/f7").map(|_| s).expect("there"),
+            BatchSize::SmallInput,
+        );
+    });
+    let session = begin(&files.base);
+    session.stat("d0/f7").expect("there");
+    c.bench_function("second stat", |b| {
+        b.iter(|| session.stat("d0/f7").expect("there"))
+    });
+    let memory = empty();
+    memory.write("small", &[b'x'; 4_096]).expect("free");
+    memory.write("large", &vec![b'x'; 1 << 20]).expect("free");
+    for (what, len, ours, theirs) in [
+        ("4 KiB", 4_096, "small", "d0/f7"),
+        ("1 MiB", 1 << 20, "large", "large"),
+    ] {
+        let mut group = c.benchmark_group(format!("read {what}"));
+        group.throughput(Throughput::Bytes(len));
+        group.bench_function("memory", |b| b.iter(|| memory.read(ours).expect("there")));
+        group.bench_function("directory", |b| {
+            b.iter(|| session.read(theirs).expect("there"))
+        });
+        let root = session.root().expect("open");
+        let flags = DescriptorFlags::default();
+        let file = root
+            .open_at(theirs, true, OpenFlags::default(), flags)
+            .expect("there");
+        group.bench_function("directory, open file", |b| {
+            b.iter(|| file.read_at(0, 1 << 20).expect("there"));
+        });
+        group.bench_function("std::fs", |b| {
+            b.iter(|| files.folder.read(theirs).expect("there"));
+        });
+        group.finish();
+    }
+}
+
+fn writes(c: &mut Criterion) {
+    let session = empty();
+    c.bench_function("write 4 KiB over", |b| {
+        b.iter(|| session.write("f", black_box(&[b'x'; 4_096])).expect("fits"));
+    });
+    c.bench_function("create, write 4 KiB and remove", |b| {
+        b.iter(|| {
+            session
+                .write("new", black_box(&[b'x'; 4_096]))
+                .expect("fits");
+            session.remove("new").expect("there");
+        });
+    });
+    let mut group = c.benchmark_group("append");
+    group.sample_size(10);
+    group.bench_function("1,000,000 x 1 byte", |b| {
+        b.iter(|| {
+            let session = empty();
+            session.write("log", b"").expect("free");
+            let root = session.root().expect("open");
+            let flags = DescriptorFlags {
+                write: true,
+                ..DescriptorFlags::default()
+            };
+            let log = root
+                .open_at("log", true, OpenFlags::default(), flags)
+                .expect("there");
+            for _ in 0..1_000_000 {
+                log.append(b"x").expect("fits");
+            }
+        });
+    });
+    group.finish();
+}
+
+fn nesting(c: &mut Criterion) {
+    let files = files(100, 4_096);
+    for depth in [1, 8, 64] {
+        let mut session = begin(&files.base);
+        for level in 0..depth {
+            session.append("d0/f1", b"x").expect("there");
+            session.write(&format!("made-{level}"), b"x").expect("free");
+            session = session
+                .begin_nested(SessionOptions::default())
+                .expect("not too deep");
+        }
+        c.bench_function(&format!("read 4 KiB at depth {depth}"), |b| {
+            b.iter(|| session.read("d0/f1").expect("there"));
+        });
+    }
+}
+
+criterion_group!(benches, states, reads, writes, nesting);
+criterion_main!(benches);
