@@ -63,8 +63,8 @@ pub struct Conflict {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConflictSide {
-    /// What stands there.
-    pub kind: Kind,
+    /// What stands there; `None` for what no session holds, such as a device or a socket.
+    pub kind: Option<Kind>,
     /// Its size in bytes.
     pub size: u64,
 }

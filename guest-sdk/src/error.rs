@@ -37,6 +37,21 @@ pub enum Error {
         /// The path.
         path: String,
     },
+    /// A symbolic link was needed.
+    NotALink {
+        /// The path.
+        path: String,
+    },
+    /// The root, or a directory that cannot be moved into itself.
+    Busy {
+        /// The path.
+        path: String,
+    },
+    /// The session has no savepoint of this name.
+    NoSuchSavepoint {
+        /// The name.
+        name: String,
+    },
     /// More symbolic links on the way than are followed.
     TooManyLinks {
         /// The path.
@@ -141,6 +156,8 @@ impl Error {
             Self::NotADirectory { .. } => "is not a directory: name a directory here",
             Self::IsADirectory { .. } => "is a directory: name a file here, or list it",
             Self::NotEmpty { .. } => "is not empty: remove_all removes it with its content",
+            Self::NotALink { .. } => "is not a symbolic link: read it instead",
+            Self::Busy { .. } => "cannot be moved or removed: name something below it",
             Self::TooManyLinks { .. } => {
                 "leads through too many symbolic links: name what they lead to"
             }
@@ -160,6 +177,8 @@ impl Error {
             | Self::NotADirectory { path }
             | Self::IsADirectory { path }
             | Self::NotEmpty { path }
+            | Self::NotALink { path }
+            | Self::Busy { path }
             | Self::TooManyLinks { path }
             | Self::InvalidPath { path, .. }
             | Self::EditMismatch { path, .. }
@@ -170,7 +189,11 @@ impl Error {
             Self::Other(error) => error
                 .downcast_ref::<Context>()
                 .and_then(|it| it.source.path()),
-            Self::Invalid(_) | Self::Quota { .. } | Self::Closed(_) | Self::Unsupported(_) => None,
+            Self::Invalid(_)
+            | Self::NoSuchSavepoint { .. }
+            | Self::Quota { .. }
+            | Self::Closed(_)
+            | Self::Unsupported(_) => None,
         }
     }
 }
@@ -201,6 +224,12 @@ impl fmt::Display for Error {
                  the operator for more"
             ),
             Self::Invalid(detail) => f.write_str(detail),
+            Self::NoSuchSavepoint { name } => {
+                write!(
+                    f,
+                    "no savepoint `{name}`: set it first, restoring forgets later ones"
+                )
+            }
             Self::Closed(detail) => write!(f, "{detail}: begin another session"),
             Self::Unsupported(detail) => write!(f, "not offered by this host: {detail}"),
             Self::Io { cause, .. } => match self.path() {

@@ -122,10 +122,8 @@ impl From<vfs::ChangeEntry> for ChangeEntry {
 
 impl From<vfs::ConflictSide> for ConflictSide {
     fn from(side: vfs::ConflictSide) -> Self {
-        // Only a directory of the host holds what is none of the kinds, and here there is none.
-        let kind = side.kind.map_or(Kind::File, Into::into);
         Self {
-            kind,
+            kind: side.kind.map(Into::into),
             size: side.size,
         }
     }
@@ -161,6 +159,9 @@ impl From<vfs::Error> for Error {
             vfs::Error::NotADirectory { path } => Self::NotADirectory { path },
             vfs::Error::IsADirectory { path } => Self::IsADirectory { path },
             vfs::Error::NotEmpty { path } => Self::NotEmpty { path },
+            vfs::Error::NotALink { path } => Self::NotALink { path },
+            vfs::Error::Busy { path } => Self::Busy { path },
+            vfs::Error::NoSuchSavepoint { name } => Self::NoSuchSavepoint { name },
             vfs::Error::TooManyLinks { path } => Self::TooManyLinks { path },
             vfs::Error::Denied {
                 path,
@@ -203,12 +204,9 @@ impl From<vfs::Error> for Error {
                 path,
                 cause: source.to_string(),
             },
-            vfs::Error::NotALink { .. }
-            | vfs::Error::Invalid { .. }
-            | vfs::Error::Busy { .. }
-            | vfs::Error::CrossSession
-            | vfs::Error::BadDescriptor
-            | vfs::Error::NoSuchSavepoint { .. } => Self::Invalid(text),
+            vfs::Error::Invalid { .. } | vfs::Error::CrossSession | vfs::Error::BadDescriptor => {
+                Self::Invalid(text)
+            }
         }
     }
 }

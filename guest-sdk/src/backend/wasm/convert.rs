@@ -168,7 +168,7 @@ impl From<types::ChangeInfo> for ChangeInfo {
 impl From<types::ConflictSide> for ConflictSide {
     fn from(side: types::ConflictSide) -> Self {
         Self {
-            kind: side.kind.into(),
+            kind: side.kind.map(Into::into),
             size: side.size,
         }
     }
@@ -203,6 +203,9 @@ impl From<types::Error> for Error {
             types::Error::NotADirectory(path) => Self::NotADirectory { path },
             types::Error::IsADirectory(path) => Self::IsADirectory { path },
             types::Error::NotEmpty(path) => Self::NotEmpty { path },
+            types::Error::NotALink(path) => Self::NotALink { path },
+            types::Error::Busy(path) => Self::Busy { path },
+            types::Error::NoSuchSavepoint(name) => Self::NoSuchSavepoint { name },
             types::Error::TooManyLinks(path) => Self::TooManyLinks { path },
             types::Error::Denied(types::Denial {
                 path,

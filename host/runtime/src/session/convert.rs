@@ -127,9 +127,8 @@ pub(super) fn conflict(conflict: &Conflict) -> types::Conflict {
 }
 
 fn side(side: ConflictSide) -> types::ConflictSide {
-    // The contract has no word for a device; that something stands there is what matters.
     types::ConflictSide {
-        kind: side.kind.map_or(types::Kind::File, kind),
+        kind: side.kind.map(kind),
         size: side.size,
     }
 }

@@ -52,6 +52,9 @@ pub(super) fn error_out(error: Error) -> wit::Error {
         Error::NotADirectory { path } => wit::Error::NotADirectory(path),
         Error::IsADirectory { path } => wit::Error::IsADirectory(path),
         Error::NotEmpty { path } => wit::Error::NotEmpty(path),
+        Error::NotALink { path } => wit::Error::NotALink(path),
+        Error::Busy { path } => wit::Error::Busy(path),
+        Error::NoSuchSavepoint { name } => wit::Error::NoSuchSavepoint(name),
         Error::TooManyLinks { path } => wit::Error::TooManyLinks(path),
         Error::Denied {
             path,
@@ -89,12 +92,9 @@ pub(super) fn error_out(error: Error) -> wit::Error {
             path,
             cause: source.to_string(),
         }),
-        Error::NotALink { .. }
-        | Error::Invalid { .. }
-        | Error::Busy { .. }
-        | Error::CrossSession
-        | Error::BadDescriptor
-        | Error::NoSuchSavepoint { .. } => wit::Error::Invalid(text),
+        Error::Invalid { .. } | Error::CrossSession | Error::BadDescriptor => {
+            wit::Error::Invalid(text)
+        }
     }
 }
 
