@@ -21,6 +21,8 @@ pub(crate) fn open_base(path: &Path) -> Result<(Dir, String), Failure> {
     let absolute = std::path::absolute(path)
         .map_err(|error| Failure::io("cannot open the base", path, &error))?;
     let dir = Dir::open_ambient_dir(&absolute, ambient_authority());
+    // A handle says nothing yet of the right to read; the first listing would be too late.
+    let dir = dir.and_then(|dir| dir.entries().map(|_| dir));
     let dir = dir.map_err(|error| base_failure(path, &error))?;
     Ok((dir, format!("file://{}", absolute.display())))
 }

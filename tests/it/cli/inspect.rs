@@ -1,0 +1,86 @@
+//! `session-fs inspect`: what it shows of real components, and what it says of others.
+
+use super::Call;
+use super::errors::OTHER_WORLD;
+use crate::support::guests;
+
+/// The list of what is offered is for showing only; here it meets what programs really import.
+#[test]
+fn what_runs_here_imports_nothing_unknown() {
+    for (guest, kind) in [
+        (guests::STEPS, "command"),
+        (guests::SOCKETS, "command"),
+        (guests::CLOCKS_RANDOM, "command"),
+        (guests::RENAME_SYMBOL, "agent"),
+    ] {
+        let done = Call::new(&["inspect", "--format", "json", guest]).done();
+        let shown = done.assert_code(0).json();
+        assert_eq!(
+            (&shown["kind"], &shown["runnable"]),
+            (&kind.into(), &true.into())
+        );
+        for import in shown["imports"].as_array().expect("a list") {
+            let name = import["name"].as_str().expect("a name");
+            let expected = if name.starts_with("wasi:sockets/") {
+                "denied"
+            } else {
+                "offered"
+            };
+            assert_eq!(import["standing"], expected, "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_person_sees_the_same() {
+    let done = Call::new(&["inspect", guests::SOCKETS]).done();
+    done.assert_code(0);
+    for part in [
+        "command, world wasi:cli/command",
+        "every use denied",
+        "wasi:sockets 0.2.",
+        "yes",
+    ] {
+        assert!(done.stdout.contains(part), "{part:?}: {}", done.story());
+    }
+}
+
+#[test]
+fn what_would_not_run_is_shown_with_the_reason() {
+    let component = wat::parse_str(
+        r#"(component
+            (import "wasi:http/outgoing-handler@0.2.0" (instance (export "handle" (func))))
+            (core module $m (func (export "run") (result i32) (i32.const 0)))
+            (core instance $i (instantiate $m))
+            (func $run (result (result)) (canon lift (core func $i "run")))
+            (instance $r (export "run" (func $run)))
+            (export "wasi:cli/run@0.2.6" (instance $r)))"#,
+    );
+    let directory = tempfile::tempdir().expect("a directory");
+    let check = |bytes: &[u8], parts: &[&str]| {
+        let path = directory.path().join("component.wasm");
+        std::fs::write(&path, bytes).expect("written");
+        let done = Call::new(&["inspect"]).arg(&path).done();
+        done.assert_code(1);
+        for part in parts {
+            assert!(done.stdout.contains(part), "{part:?}: {}", done.story());
+        }
+    };
+    let component = component.expect("a component");
+    check(
+        &component,
+        &[
+            "imports, not offered",
+            "wasi:http 0.2.0",
+            "outgoing-handler",
+            "no ",
+        ],
+    );
+    let other = wat::parse_str(OTHER_WORLD);
+    check(
+        &other.expect("a component"),
+        &["unknown", "other", "wasi:cli/run"],
+    );
+    let done = Call::new(&["inspect", "/"]).done();
+    done.assert_code(1).assert_says(&["'/'", "a directory"]);
+}
