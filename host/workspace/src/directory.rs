@@ -15,9 +15,6 @@ mod undo;
 mod validate;
 mod walker;
 
-#[cfg(test)]
-mod tests;
-
 use prepare::{Preparation, Prepared};
 use turn::Turn;
 use vfs::DirectoryBase;

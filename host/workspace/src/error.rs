@@ -52,6 +52,19 @@ pub enum WorkspaceError {
         /// The system's own error.
         source: Arc<std::io::Error>,
     },
+    /// A commit met somebody else and was taken back, and just then somebody else took a place that
+    /// it had left. Their version stands there; the one before it is kept. The session is open.
+    #[error(
+        "base {base}: nothing was committed, and somebody else wrote '{path}' while it was taken back; the version before that is kept in {kept}"
+    )]
+    Interfered {
+        /// The base.
+        base: String,
+        /// Where they wrote; the first such path.
+        path: String,
+        /// The folder, below the base, that holds what stood there and at any other such path.
+        kept: String,
+    },
     /// A commit failed half way and could not be taken back. Nothing is lost: what is missing in
     /// the base is in the staging folder. The session is open.
     #[error(
@@ -100,6 +113,7 @@ impl WorkspaceError {
             Self::UnknownSession { .. } => ErrorKind::NotFound,
             Self::Limit { .. } => ErrorKind::Limit,
             Self::Busy { .. } => ErrorKind::Retry,
+            Self::Interfered { .. } => ErrorKind::Conflict,
             Self::Io { source, .. } => io_kind(source),
             Self::NeedsRecovery { .. } | Self::NotDurable { .. } | Self::Poisoned { .. } => {
                 ErrorKind::Internal

@@ -93,7 +93,7 @@ impl Prepared<'_> {
     fn take_back(mut self, halt: Halt, done: Vec<Done>) -> Result<CommitOutcome> {
         let base = &self.request.origin.base;
         let undone = undo::undo(self.base.root(), &self.staging, done);
-        if let Err((path, error)) = undone {
+        if let Some((path, error)) = undone.failure {
             base.poison();
             self.staging.keep();
             return Err(WorkspaceError::NeedsRecovery {
@@ -101,6 +101,13 @@ impl Prepared<'_> {
                 staging: self.staging.path(),
                 path: path.to_string(),
                 source: Arc::new(error),
+            });
+        }
+        if let Some(path) = undone.set_aside {
+            return Err(WorkspaceError::Interfered {
+                base: base.name().to_owned(),
+                path: path.to_string(),
+                kept: self.staging.kept_path(),
             });
         }
         match halt {
@@ -315,10 +322,14 @@ fn set_aside(staging: &mut Staging, leftovers: Vec<Leftover>) -> Vec<Displaced> 
         if is_untouched(staging, &slot, &taken).unwrap_or(false) {
             continue;
         }
-        let kept = staging.set_aside(&slot).unwrap_or_else(|_| {
-            staging.keep();
-            format!("{}/{slot}", staging.path())
-        });
+        let folder = match staging.set_aside(&slot) {
+            Ok(()) => staging.kept_path(),
+            Err(_) => {
+                staging.keep();
+                staging.path()
+            }
+        };
+        let kept = format!("{folder}/{slot}");
         displaced.push(Displaced { path, kept });
     }
     displaced

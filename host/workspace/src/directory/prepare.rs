@@ -50,11 +50,8 @@ impl<'a> Prepared<'a> {
         let staging =
             staging.map_err(|error| WorkspaceError::io(name, vfs::reserved::STORE_NAME, error))?;
         let (steps, change) = match stage(&request, &staging) {
-            Err(Failure::Stale(path)) => {
-                return stale(base, &request, &path).map(Preparation::Conflicted);
-            }
-            Err(Failure::Other(error)) => return Err(error),
             Ok(staged) => staged,
+            Err(error) => return moved_under(base, &request, error).map(Preparation::Conflicted),
         };
         if let Err(error) = base.root().sync_fs() {
             // Whether a later flush would tell of the same loss is not known.
@@ -75,13 +72,6 @@ impl<'a> Prepared<'a> {
     }
 }
 
-/// Why staging ended early.
-enum Failure {
-    /// The base moved while it was read.
-    Stale(String),
-    Other(WorkspaceError),
-}
-
 fn validate(base: &DirectoryBase, request: &Request<'_>) -> Result<Vec<Conflict>> {
     let listing_entries_max = request.workspace.options.limits.listing_entries_max;
     let set = request.sealed.change_set();
@@ -89,65 +79,60 @@ fn validate(base: &DirectoryBase, request: &Request<'_>) -> Result<Vec<Conflict>
     found.map_err(|(path, error)| WorkspaceError::io(request.origin.base.name(), path, error))
 }
 
-fn stage(request: &Request<'_>, staging: &Staging) -> Result<(Vec<Step>, ChangeId), Failure> {
+fn stage(request: &Request<'_>, staging: &Staging) -> Result<(Vec<Step>, ChangeId)> {
     let Request {
         workspace,
         origin,
         sealed,
         message,
     } = request;
-    let failure = |error| Failure::of(origin.base.name(), error);
     let mut stager = Stager {
         sealed,
         staging,
         collector: Collector::new(sealed),
     };
-    let arrivals = stager.arrivals().map_err(failure)?;
-    let updates = stager.updates().map_err(failure)?;
+    let arrivals = stager.arrivals()?;
+    let updates = stager.updates()?;
     let now = workspace.options.clock.now();
-    let described = stager
+    let encoding = stager
         .collector
-        .describe(origin, None, message.clone(), now);
-    let encoding = described.map_err(failure)?.encode();
+        .describe(origin, None, message.clone(), now)?
+        .encode();
     check_limit(
         "change-bytes",
         encoding.len(),
         workspace.options.limits.change_bytes_max,
-    )
-    .map_err(Failure::Other)?;
-    let set = sealed.change_set();
-    let steps = plan::departures(set)
-        .chain(plan::arrivals(set, arrivals))
-        .chain(plan::updates(set, updates))
-        .collect();
+    )?;
+    let steps = plan::steps(sealed.change_set(), arrivals, updates);
     Ok((steps, ChangeId::of_encoding(&encoding)))
 }
 
-/// All conflicts, now that one is known of.
-fn stale(base: &DirectoryBase, request: &Request<'_>, path: &str) -> Result<Vec<Conflict>> {
-    let conflicts = validate(base, request)?;
+/// What an error of staging means: conflicts, when the base moved while it was read.
+fn moved_under(
+    base: &DirectoryBase,
+    request: &Request<'_>,
+    error: WorkspaceError,
+) -> Result<Vec<Conflict>> {
+    // Should the disk fail here too, the first failure is the one to tell of.
+    let conflicts = validate(base, request).unwrap_or_default();
     if !conflicts.is_empty() {
         return Ok(conflicts);
     }
-    let path = VPath::parse(path).unwrap_or_default();
-    Ok(vec![Conflict {
-        path,
-        before: None,
-        ours: None,
-        theirs: None,
-    }])
-}
-
-impl Failure {
-    fn of(base: &str, error: Error) -> Self {
-        match error {
-            Error::Stale { path } => Self::Stale(path),
-            Error::Io { path, source } => Self::Other(WorkspaceError::Io {
-                base: base.to_owned(),
-                path: path.unwrap_or_else(|| ".".to_owned()),
-                source,
-            }),
-            error => Self::Other(WorkspaceError::Session(error)),
+    match error {
+        WorkspaceError::Session(Error::Stale { path }) => {
+            let path = VPath::parse(&path).unwrap_or_default();
+            Ok(vec![Conflict {
+                path,
+                before: None,
+                ours: None,
+                theirs: None,
+            }])
         }
+        WorkspaceError::Session(Error::Io { path, source }) => Err(WorkspaceError::Io {
+            base: request.origin.base.name().to_owned(),
+            path: path.unwrap_or_else(|| ".".to_owned()),
+            source,
+        }),
+        error => Err(error),
     }
 }

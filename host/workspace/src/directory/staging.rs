@@ -7,7 +7,7 @@
 use std::io;
 use std::sync::Arc;
 
-use store::disk::{Dir, FileKind};
+use store::disk::{Dir, FileKind, RenameMode};
 use vfs::Name;
 use vfs::reserved::STORE_NAME;
 
@@ -56,17 +56,17 @@ impl Staging {
         self.keep = true;
     }
 
-    /// Moves an object that somebody else changed to where it lasts; returns where that is.
-    pub(super) fn set_aside(&self, slot: &Name) -> io::Result<String> {
+    /// Where objects that are set aside are, below the root.
+    pub(super) fn kept_path(&self) -> String {
+        format!("{STORE_NAME}/conflicts/{}", self.transaction)
+    }
+
+    /// Moves an object that has lost its place to where it lasts.
+    pub(super) fn set_aside(&self, slot: &Name) -> io::Result<()> {
         let store = self.root.walk(&[name(STORE_NAME)])?;
         let conflicts = ensure(&store, &name("conflicts"))?;
         let own = ensure(&conflicts, &self.transaction)?;
-        self.dir
-            .rename(slot, &*own, slot, store::disk::RenameMode::NoReplace)?;
-        Ok(format!(
-            "{STORE_NAME}/conflicts/{}/{slot}",
-            self.transaction
-        ))
+        self.dir.rename(slot, &*own, slot, RenameMode::NoReplace)
     }
 }
 

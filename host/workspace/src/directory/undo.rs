@@ -9,7 +9,7 @@ use std::sync::Arc;
 use store::disk::{Dir, Fingerprint, RenameMode};
 use vfs::{Name, VPath};
 
-use super::fingerprint::is_same_renamed;
+use super::fingerprint::{is_absence, is_same_renamed};
 use super::staging::Staging;
 use super::walker::Walker;
 
@@ -34,20 +34,40 @@ pub(super) enum Done {
     },
 }
 
-/// Undoes the steps; the first failure is returned when all were tried.
-pub(super) fn undo(
-    root: &Arc<dyn Dir>,
-    staging: &Staging,
-    done: Vec<Done>,
-) -> Result<(), (VPath, io::Error)> {
-    let mut outcome = Ok(());
+/// What came of undoing.
+#[derive(Debug, Default)]
+pub(super) struct Undone {
+    /// The first path at which the system failed; what belongs there is in the staging folder.
+    pub(super) failure: Option<(VPath, io::Error)>,
+    /// The first path that somebody else had taken; what stood there was set aside.
+    pub(super) set_aside: Option<VPath>,
+}
+
+/// What came of undoing one step.
+enum Outcome {
+    /// It is as it was before.
+    Restored,
+    /// Somebody else's version stands there, and what was there before is in this slot.
+    Taken(Name),
+}
+
+/// Undoes the steps.
+pub(super) fn undo(root: &Arc<dyn Dir>, staging: &Staging, done: Vec<Done>) -> Undone {
+    let mut undone = Undone::default();
     for step in done.into_iter().rev() {
         // A new walk for each: the steps change what the paths lead to.
-        let mut walker = Walker::new(root);
-        let undone = step.undo(&mut walker, staging.dir());
-        outcome = outcome.and(undone.map_err(|error| (step.path().clone(), error)));
+        let outcome = match step.undo(&mut Walker::new(root), staging.dir()) {
+            Ok(Outcome::Restored) => continue,
+            Ok(Outcome::Taken(slot)) => staging.set_aside(&slot),
+            Err(error) => Err(error),
+        };
+        let path = step.path().clone();
+        match outcome {
+            Ok(()) => undone.set_aside = undone.set_aside.or(Some(path)),
+            Err(error) => undone.failure = undone.failure.or(Some((path, error))),
+        }
     }
-    outcome
+    undone
 }
 
 impl Done {
@@ -60,10 +80,14 @@ impl Done {
         }
     }
 
-    fn undo(&self, walker: &mut Walker, staging: &dyn Dir) -> io::Result<()> {
-        let (dir, name) = walker.place(self.path())?;
+    fn undo(&self, walker: &mut Walker, staging: &dyn Dir) -> io::Result<Outcome> {
+        let (dir, name) = match walker.place(self.path()) {
+            // Somebody else took the directory away.
+            Err(error) if is_absence(&error) => return self.displaced(staging),
+            place => place?,
+        };
         match self {
-            Self::TakenOut { slot, .. } => staging.rename(slot, &*dir, name, RenameMode::NoReplace),
+            Self::TakenOut { slot, .. } => put_back(&*dir, name, staging, slot),
             Self::MadeDirectory { .. } => remove_unless_used(&*dir, name),
             Self::PutDown { slot, made, .. } => {
                 take_back(&*dir, name, staging, slot, made.as_ref())
@@ -71,17 +95,40 @@ impl Done {
             Self::Exchanged { slot, made, .. } => exchange_back(&*dir, name, staging, slot, made),
         }
     }
+
+    /// What is left to keep when there is no place to go back to.
+    fn displaced(&self, staging: &dyn Dir) -> io::Result<Outcome> {
+        match self {
+            Self::TakenOut { slot, .. } | Self::Exchanged { slot, .. } => taken(staging, slot),
+            Self::MadeDirectory { .. } | Self::PutDown { .. } => Ok(Outcome::Restored),
+        }
+    }
+}
+
+/// An object in a slot that cannot go back, or nothing when somebody else took that as well.
+fn taken(staging: &dyn Dir, slot: &Name) -> io::Result<Outcome> {
+    match staging.stat(slot) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Outcome::Restored),
+        found => found.map(|_| Outcome::Taken(slot.clone())),
+    }
+}
+
+fn put_back(dir: &dyn Dir, name: &Name, staging: &dyn Dir, slot: &Name) -> io::Result<Outcome> {
+    use io::ErrorKind::{AlreadyExists, NotFound};
+    match staging.rename(slot, dir, name, RenameMode::NoReplace) {
+        Err(error) if matches!(error.kind(), AlreadyExists | NotFound) => taken(staging, slot),
+        renamed => renamed.map(|()| Outcome::Restored),
+    }
 }
 
 /// Removes a directory that the commit made, unless somebody else uses it by now.
-fn remove_unless_used(dir: &dyn Dir, name: &Name) -> io::Result<()> {
+fn remove_unless_used(dir: &dyn Dir, name: &Name) -> io::Result<Outcome> {
     use io::ErrorKind::{DirectoryNotEmpty, NotADirectory, NotFound};
     match dir.rmdir(name) {
-        Err(error) if matches!(error.kind(), DirectoryNotEmpty | NotADirectory | NotFound) => {
-            Ok(())
-        }
-        removed => removed,
+        Err(error) if matches!(error.kind(), DirectoryNotEmpty | NotADirectory | NotFound) => {}
+        removed => removed?,
     }
+    Ok(Outcome::Restored)
 }
 
 fn take_back(
@@ -90,25 +137,21 @@ fn take_back(
     staging: &dyn Dir,
     slot: &Name,
     made: Option<&Fingerprint>,
-) -> io::Result<()> {
-    let taken = dir.rename(name, staging, slot, RenameMode::NoReplace);
+) -> io::Result<Outcome> {
+    match dir.rename(name, staging, slot, RenameMode::NoReplace) {
+        // Somebody else removed it already.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Outcome::Restored),
+        renamed => renamed?,
+    }
     let Some(made) = made else {
         // A moved object goes back to where it came from, with what was written to it since.
-        return taken;
+        return Ok(Outcome::Restored);
     };
-    match taken {
-        // Somebody else removed it already.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        taken => taken?,
-    }
-    if staging
-        .stat(slot)
-        .is_ok_and(|out| is_same_renamed(made, &out))
-    {
-        return Ok(());
+    if is_same_renamed(made, &staging.stat(slot)?) {
+        return Ok(Outcome::Restored);
     }
     // It is somebody else's by now.
-    staging.rename(slot, dir, name, RenameMode::NoReplace)
+    put_back(dir, name, staging, slot)
 }
 
 fn exchange_back(
@@ -117,19 +160,18 @@ fn exchange_back(
     staging: &dyn Dir,
     slot: &Name,
     made: &Fingerprint,
-) -> io::Result<()> {
+) -> io::Result<Outcome> {
     match staging.rename(slot, dir, name, RenameMode::Exchange) {
         // Somebody else removed the new version; the old one is all there is.
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return staging.rename(slot, dir, name, RenameMode::NoReplace);
+            return put_back(dir, name, staging, slot);
         }
         exchanged => exchanged?,
     }
     if is_same_renamed(made, &staging.stat(slot)?) {
-        return Ok(());
+        return Ok(Outcome::Restored);
     }
     // Somebody else has worked on the new version: it stays, and the old one is kept.
     staging.rename(slot, dir, name, RenameMode::Exchange)?;
-    let text = "somebody else wrote to the file meanwhile; the version before it is kept";
-    Err(io::Error::new(io::ErrorKind::AlreadyExists, text))
+    taken(staging, slot)
 }

@@ -1,0 +1,11 @@
+//! A workspace from outside: what lands in a base, what does not, and what somebody else finds.
+
+mod acting;
+mod conflicts;
+mod faults;
+mod memory;
+mod model;
+mod names;
+mod races;
+mod scene;
+mod sessions;
