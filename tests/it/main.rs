@@ -1,3 +1,14 @@
 //! The one integration binary: everything that is tested across crates, one module per subject.
 
+mod support;
+
 mod tidy;
+
+mod agent;
+mod cli;
+mod escape;
+mod examples;
+mod limits;
+mod settle;
+mod versions;
+mod wasi;
