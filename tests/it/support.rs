@@ -87,6 +87,11 @@ impl Plan {
         }
     }
 
+    /// A run of an agent that is loaded elsewhere.
+    pub(crate) fn of_no_guest() -> Self {
+        Self::new("")
+    }
+
     pub(crate) fn file(mut self, path: &'static str, content: &'static str) -> Self {
         self.items.push(Item::File(path, content));
         self
