@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::inode::{Ino, Link};
 use crate::limits::Limits;
 use crate::meter::{Charge, Meter};
+use crate::reserved::is_store_name;
 use crate::tree::Family;
 use crate::{Kind, Name};
 
@@ -117,6 +118,16 @@ impl Seen {
         let target = self.target.as_ref().map_or(0, |target| target.len() as u64);
         i64::try_from(SEEN_BYTES + listing + target).unwrap_or(i64::MAX)
     }
+}
+
+/// A listing without the store's own folder, whatever the base says.
+fn without_store(dir: Ino, listing: Arc<[BaseEntry]>) -> Arc<[BaseEntry]> {
+    let is_store = |entry: &&BaseEntry| is_store_name(&entry.name);
+    if dir != Ino::ROOT || !listing.iter().any(|entry| is_store(&entry)) {
+        return listing;
+    }
+    let others = listing.iter().filter(|entry| !is_store(entry));
+    others.cloned().collect()
 }
 
 fn listing_bytes(listing: &[BaseEntry]) -> u64 {
@@ -249,7 +260,7 @@ impl Reads {
         }
         let path = world.family.base_path(dir);
         let listing = world.base.list(&path, world.limits.listing_entries_max)?;
-        let listing = self.reconcile(world, dir, listing);
+        let listing = self.reconcile(world, dir, without_store(dir, listing));
         self.grow(world, listing_bytes(&listing))?;
         let seen = Seen {
             listing: Some(listing.clone()),

@@ -7,7 +7,7 @@ use crate::diff::is_binary;
 use crate::error::{Error, Result};
 use crate::inode::Ino;
 use crate::lookup::Content;
-use crate::path::VPath;
+use crate::path::{PATH_DEPTH_MAX, VPath};
 use crate::session::{Budget, Session};
 use crate::{Kind, Name};
 
@@ -58,6 +58,8 @@ pub struct SearchMatch {
 
 impl Session {
     /// Searches the files of the tree; links are not followed and binary files have no lines.
+    ///
+    /// What is deeper than [`PATH_DEPTH_MAX`](crate::path::PATH_DEPTH_MAX) is not looked at.
     ///
     /// # Errors
     ///
@@ -141,7 +143,9 @@ impl Search<'_> {
 
     fn below(&mut self, dir: Ino, name: &Name, path: &VPath) -> Result<()> {
         let passed = |cursor: &Cursor| *path < cursor.path && !cursor.path.starts_with(path);
-        if self.after.as_ref().is_some_and(passed) {
+        // What is deeper has no path that a session takes, and may be deeper than a stack.
+        let too_deep = path.components().len() >= PATH_DEPTH_MAX;
+        if too_deep || self.after.as_ref().is_some_and(passed) {
             return Ok(());
         }
         let child = self
@@ -236,7 +240,12 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 fn names_hidden(glob: &str) -> bool {
-    glob.split('/').any(|part| part.starts_with('.'))
+    let mut before = '/';
+    glob.chars().any(|character| {
+        let starts = matches!(before, '/' | '{' | ',');
+        before = character;
+        starts && character == '.'
+    })
 }
 
 fn compile(pattern: &str, query: &SearchQuery) -> Result<Regex> {

@@ -122,7 +122,11 @@ fn no_error_tells_where_a_link_of_the_base_leads() {
 /// RUSTSEC-2026-0269: a link whose target ends in `/` was followed where it must not be.
 #[test]
 fn a_link_with_a_slash_at_the_end_of_its_target() {
-    for (target, own) in [("../outside/", "Denied"), ("/etc/", "Denied"), ("dir/", "")] {
+    for (target, own) in [
+        ("../../outside/", "Denied"),
+        ("/etc/", "Denied"),
+        ("dir/", ""),
+    ] {
         on_both(
             &[("a/link", link(target)), ("a/dir/f", file("in"))],
             |session| {
@@ -164,6 +168,7 @@ fn nothing_is_made_through_links_that_lead_out_or_in_circles() {
         ("loop", link("pool")),
         ("pool", link("loop")),
         ("own", link("made")),
+        ("f", file("source")),
     ];
     on_both(&objects, |session| {
         for (path, expected) in [
@@ -174,7 +179,7 @@ fn nothing_is_made_through_links_that_lead_out_or_in_circles() {
             fails(session.write(path, b"x"), expected);
             fails(session.append(path, b"x"), expected);
             fails(session.mkdir(path), expected);
-            fails(session.copy("own", path), expected);
+            fails(session.copy("f", path), expected);
         }
         session.write("own", b"x").expect("inside");
         assert_eq!(session.read("made").expect("where the link leads"), b"x");
@@ -322,7 +327,7 @@ fn a_base_a_thousand_deep_is_no_danger() {
         // A path of over 4,095 bytes is more than the kernel walks.
         panic!("{error}");
     }
-    assert_eq!(session.changes().expect("open").len(), 1_002);
+    assert_eq!(session.changes().expect("open").len(), 1_001);
 }
 
 /// Every rename is O(1) and adds the depth of what it moves: unbounded, paths vanished from the
