@@ -29,7 +29,7 @@ pub(crate) fn commit(base: &DirectoryBase, request: Request<'_>) -> Result<Commi
         base.root(),
         request.workspace.options.limits.lock_wait_ms_max,
     )?;
-    match Prepared::new(base, turn, request)? {
+    match Prepared::prepare(base, turn, request)? {
         Preparation::Conflicted(conflicts) => Ok(CommitOutcome::Conflicted(conflicts)),
         Preparation::Ready(prepared) => prepared.apply(),
     }

@@ -1,5 +1,6 @@
 //! The typed error of a workspace: what went wrong, over which base, and what to do.
 
+use std::fmt;
 use std::sync::Arc;
 
 use vfs::ErrorKind;
@@ -121,7 +122,7 @@ impl WorkspaceError {
         }
     }
 
-    pub(crate) fn io(base: &str, path: impl ToString, source: std::io::Error) -> Self {
+    pub(crate) fn io(base: &str, path: impl fmt::Display, source: std::io::Error) -> Self {
         Self::Io {
             base: base.to_owned(),
             path: path.to_string(),

@@ -15,7 +15,7 @@ use crate::workspace::check_limit;
 /// What comes of validating and staging a session.
 pub(super) enum Preparation<'a> {
     /// It can be applied.
-    Ready(Prepared<'a>),
+    Ready(Box<Prepared<'a>>),
     /// It cannot; the session is open again and nothing is left in the directory.
     Conflicted(Vec<Conflict>),
 }
@@ -35,7 +35,7 @@ pub(super) struct Prepared<'a> {
 
 impl<'a> Prepared<'a> {
     /// Validates and stages a session.
-    pub(super) fn new(
+    pub(super) fn prepare(
         base: &'a DirectoryBase,
         turn: Turn<'a>,
         request: Request<'a>,
@@ -68,7 +68,7 @@ impl<'a> Prepared<'a> {
             base,
             _turn: turn,
         };
-        Ok(Preparation::Ready(prepared))
+        Ok(Preparation::Ready(Box::new(prepared)))
     }
 }
 

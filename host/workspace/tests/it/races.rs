@@ -70,6 +70,9 @@ fn without(tree: &Tree, path: &str) -> Tree {
     tree
 }
 
+/// One act, with what it is done to.
+type Deed = Box<dyn FnOnce() -> std::io::Result<()> + Send>;
+
 /// A hook that acts once, before the call of this number counted from when it is armed.
 struct Outsider {
     armed: AtomicBool,
@@ -77,7 +80,7 @@ struct Outsider {
     count: AtomicU64,
     acted: AtomicBool,
     flushes_count: AtomicU64,
-    act: Mutex<Option<Box<dyn FnOnce() -> std::io::Result<()> + Send>>>,
+    act: Mutex<Option<Deed>>,
 }
 
 impl Outsider {
