@@ -105,7 +105,7 @@ fn reads(c: &mut Criterion) {
     let session = begin(&files.base);
     session.stat("d0/f7").expect("there");
     c.bench_function("second stat", |b| {
-        b.iter(|| session.stat("d0/f7").expect("there"))
+        b.iter(|| session.stat("d0/f7").expect("there"));
     });
     let memory = empty();
     memory.write("small", &[b'x'; 4_096]).expect("free");
@@ -118,7 +118,7 @@ fn reads(c: &mut Criterion) {
         group.throughput(Throughput::Bytes(len));
         group.bench_function("memory", |b| b.iter(|| memory.read(ours).expect("there")));
         group.bench_function("directory", |b| {
-            b.iter(|| session.read(theirs).expect("there"))
+            b.iter(|| session.read(theirs).expect("there"));
         });
         let root = session.root().expect("open");
         let flags = DescriptorFlags::default();

@@ -83,16 +83,19 @@ impl Core {
     }
 
     fn copy_up(&mut self, world: &World, ino: Ino) -> Result<Inode> {
-        let stat = self.reads.stat(world, ino)?;
+        let stat = self.reads.version(world, ino)?;
         let body = match stat.kind {
             Kind::Directory => Body::Directory(Directory {
                 has_base: true,
                 ..Directory::default()
             }),
             Kind::File => Body::File(File {
-                origin: Some(Origin { ino, stat }),
                 pieces: Pieces::pristine(stat.size),
                 executable: stat.executable,
+                origin: Some(Origin {
+                    ino,
+                    stat: stat.clone(),
+                }),
             }),
             Kind::Symlink => Body::Symlink(self.reads.target(world, ino)?),
         };

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::base::{BaseEntry, BaseStat};
 use crate::content::Pieces;
 use crate::error::{Error, Result};
-use crate::inode::{Body, Directory, Ino, Inode, Link, Origin, Slot, Times};
+use crate::inode::{Body, Directory, Ino, Inode, Link, Slot, Times};
 use crate::limits::LISTING_ENTRIES;
 use crate::path::VPath;
 use crate::reads::{Child, Reads, World};
@@ -132,17 +132,21 @@ impl View<'_> {
     pub(crate) fn content(&mut self, ino: Ino) -> Result<Option<Content>> {
         let (pieces, origin) = match self.node(ino)? {
             Node::Held(inode) => match inode.as_file() {
-                Some(file) => (file.pieces.clone(), file.origin),
+                Some(file) => {
+                    let origin = file.origin.as_ref();
+                    let origin = origin.map(|origin| (origin.ino, *origin.stat));
+                    (file.pieces.clone(), origin)
+                }
                 None => return Ok(None),
             },
             Node::Base(stat) if stat.kind == Kind::File => {
-                (Pieces::pristine(stat.size), Some(Origin { ino, stat }))
+                (Pieces::pristine(stat.size), Some((ino, stat)))
             }
             Node::Base(_) => return Ok(None),
         };
-        let origin = origin.map(|origin| {
-            self.reads.note_content(origin.ino);
-            (self.world.family.base_path(origin.ino), origin.stat)
+        let origin = origin.map(|(ino, stat)| {
+            self.reads.note_content(ino);
+            (self.world.family.base_path(ino), stat)
         });
         Ok(Some(Content { pieces, origin }))
     }

@@ -255,9 +255,10 @@ impl Merge<'_> {
             (Some(was), Some(is)) => was.pieces.same(&is.pieces) && was.executable == is.executable,
             (None, Some(is)) => is
                 .origin
+                .as_ref()
                 .is_some_and(|origin| origin.ino == ino && is.pieces.is_pristine(origin.stat.size)),
             // The parent went back to what it was before the session began.
-            (Some(was), None) => was.origin.is_some_and(|origin| {
+            (Some(was), None) => was.origin.as_ref().is_some_and(|origin| {
                 origin.ino == ino && was.pieces.is_pristine(origin.stat.size)
             }),
             (None, None) => true,

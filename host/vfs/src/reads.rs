@@ -3,11 +3,16 @@
 //! What was seen once is answered from here, so that a session never contradicts itself when the
 //! base moves underneath; a commit compares it with the base.
 
+mod known;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use imbl::ordmap::DiffItem;
 use imbl::{OrdMap, OrdSet};
+pub(crate) use known::Known;
+pub use known::Seen;
+use known::{SEEN_BYTES, listing_bytes};
 
 use crate::base::{Base, BaseEntry, BaseStat};
 use crate::error::{Error, Result};
@@ -40,16 +45,6 @@ pub(crate) struct Reads {
     shared: Option<Arc<Paid>>,
 }
 
-/// An entry that read sets share; two are equal when they are the very same.
-#[derive(Clone, Debug)]
-struct Known(Arc<Seen>);
-
-impl PartialEq for Known {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-}
-
 /// A charge for what is shared, and those before it.
 #[derive(Debug)]
 struct Paid {
@@ -67,56 +62,12 @@ impl Drop for Paid {
     }
 }
 
-/// What a session saw of one object of its base.
-#[derive(Clone, Debug)]
-pub struct Seen {
-    /// The version.
-    pub stat: BaseStat,
-    /// The entries of a directory that was listed.
-    pub listing: Option<Arc<[BaseEntry]>>,
-    /// Where a link that was read leads.
-    pub target: Option<Arc<str>>,
-    /// Whether its content was handed out.
-    pub content: bool,
-}
-
-/// Bytes charged for having seen one object, and for one entry of a listing besides its name.
-const SEEN_BYTES: u64 = 320;
-const ENTRY_BYTES: u64 = 32;
-
 impl World {
     /// The error of a base object that is no longer what the session saw.
     pub(crate) fn stale(&self, ino: Ino) -> Error {
         Error::Stale {
             path: self.family.base_path(ino).to_string(),
         }
-    }
-}
-
-impl Seen {
-    fn new(stat: BaseStat) -> Self {
-        Self {
-            stat,
-            listing: None,
-            target: None,
-            content: false,
-        }
-    }
-
-    /// What two sessions saw together; `None` when it was not the same version.
-    fn join(&self, other: &Self) -> Option<Self> {
-        self.stat.same_version(&other.stat).then(|| Self {
-            stat: self.stat,
-            listing: self.listing.clone().or_else(|| other.listing.clone()),
-            target: self.target.clone().or_else(|| other.target.clone()),
-            content: self.content || other.content,
-        })
-    }
-
-    fn bytes(&self) -> i64 {
-        let listing = self.listing.as_deref().map_or(0, listing_bytes);
-        let target = self.target.as_ref().map_or(0, |target| target.len() as u64);
-        i64::try_from(SEEN_BYTES + listing + target).unwrap_or(i64::MAX)
     }
 }
 
@@ -128,11 +79,6 @@ fn without_store(dir: Ino, listing: Arc<[BaseEntry]>) -> Arc<[BaseEntry]> {
     }
     let others = listing.iter().filter(|entry| !is_store(entry));
     others.cloned().collect()
-}
-
-fn listing_bytes(listing: &[BaseEntry]) -> u64 {
-    let names = listing.iter().map(|entry| entry.name.len() as u64);
-    names.map(|len| ENTRY_BYTES + len).sum()
 }
 
 impl Reads {
@@ -161,11 +107,11 @@ impl Reads {
         let mut joined = Vec::new();
         let mut bytes = 0;
         for item in self.seen.diff(&other.seen) {
-            let (ino, seen) = match item {
-                DiffItem::Add(ino, seen) => (*ino, Seen::clone(&seen.0)),
+            let (ino, known) = match item {
+                DiffItem::Add(ino, known) => (*ino, known.clone()),
                 DiffItem::Update { old, new } => {
-                    let joined = old.1.0.join(&new.1.0);
-                    bytes -= old.1.0.bytes();
+                    let joined = old.1.join(new.1);
+                    bytes -= old.1.bytes();
                     (*old.0, joined.ok_or_else(|| world.stale(*old.0))?)
                 }
                 DiffItem::Remove(..) => continue,
@@ -174,8 +120,8 @@ impl Reads {
             if link.is_some_and(|link| self.absent.contains(&link)) {
                 return Err(world.stale(ino));
             }
-            bytes += seen.bytes();
-            joined.push((ino, Known(Arc::new(seen))));
+            bytes += known.bytes();
+            joined.push((ino, known));
         }
         let missed = |item| match item {
             imbl::ordset::DiffItem::Add(link) => Some(Link::clone(link)),
@@ -197,8 +143,13 @@ impl Reads {
 
     /// What is known of an object of the base, asking the base the first time.
     pub(crate) fn stat(&mut self, world: &World, ino: Ino) -> Result<BaseStat> {
+        self.version(world, ino).map(|stat| *stat)
+    }
+
+    /// The same, shared.
+    pub(crate) fn version(&mut self, world: &World, ino: Ino) -> Result<Arc<BaseStat>> {
         if let Some(seen) = self.seen.get(&ino) {
-            return Ok(seen.0.stat);
+            return Ok(seen.stat().clone());
         }
         if !world.family.is_of_base(ino) {
             // An object that a restore undid and that only a handle still names.
@@ -214,13 +165,12 @@ impl Reads {
         {
             return Err(world.stale(ino));
         }
-        self.remember(world, ino, stat)?;
-        Ok(stat)
+        self.remember(world, ino, stat)
     }
 
     /// The object of a name in a directory of the base.
     pub(crate) fn child(&mut self, world: &World, dir: Ino, name: &Name) -> Result<Option<Child>> {
-        if let Some(listing) = self.seen.get(&dir).and_then(|seen| seen.0.listing.as_ref()) {
+        if let Some(listing) = self.seen.get(&dir).and_then(Known::listing) {
             let found = listing.binary_search_by(|entry| entry.name.cmp(name));
             let Ok(index) = found else { return Ok(None) };
             let kind = listing[index].kind;
@@ -239,7 +189,7 @@ impl Reads {
         if let Some(ino) = world.family.known_base_ino(&link)
             && let Some(seen) = self.seen.get(&ino)
         {
-            return Ok(Some((ino, seen.0.stat.kind)));
+            return Ok(Some((ino, seen.stat().kind)));
         }
         let path = world.family.base_path(dir).join(name);
         let Some(stat) = world.base.describe(&path)? else {
@@ -254,19 +204,15 @@ impl Reads {
 
     /// The entries of a directory of the base.
     pub(crate) fn list(&mut self, world: &World, dir: Ino) -> Result<Arc<[BaseEntry]>> {
-        let stat = self.stat(world, dir)?;
-        if let Some(listing) = self.seen.get(&dir).and_then(|seen| seen.0.listing.clone()) {
-            return Ok(listing);
+        let known = self.known(world, dir)?;
+        if let Some(listing) = known.listing() {
+            return Ok(listing.clone());
         }
         let path = world.family.base_path(dir);
         let listing = world.base.list(&path, world.limits.listing_entries_max)?;
         let listing = self.reconcile(world, dir, without_store(dir, listing));
         self.grow(world, listing_bytes(&listing))?;
-        let seen = Seen {
-            listing: Some(listing.clone()),
-            ..Seen::new(stat)
-        };
-        self.insert(dir, seen);
+        self.seen.insert(dir, known.with_listing(listing.clone()));
         Ok(listing)
     }
 
@@ -281,7 +227,7 @@ impl Reads {
             .collect();
         let known = world.family.known_children(dir);
         let met = known.into_iter().filter_map(|(name, ino)| {
-            let kind = self.seen.get(&ino)?.0.stat.kind;
+            let kind = self.seen.get(&ino)?.stat().kind;
             let listed = find(&name).is_ok_and(|index| listing[index].kind == kind);
             (!listed).then_some((name, kind))
         });
@@ -304,7 +250,7 @@ impl Reads {
     /// The kind that the listing of its directory gave an object.
     fn listed_kind(&self, world: &World, ino: Ino) -> Option<Kind> {
         let link = world.family.base_link(ino)?;
-        let listing = self.seen.get(&link.parent)?.0.listing.as_ref()?;
+        let listing = self.seen.get(&link.parent)?.listing()?;
         let index = listing
             .binary_search_by(|entry| entry.name.cmp(&link.name))
             .ok()?;
@@ -313,42 +259,39 @@ impl Reads {
 
     /// Where a link of the base leads.
     pub(crate) fn target(&mut self, world: &World, ino: Ino) -> Result<Arc<str>> {
-        let stat = self.stat(world, ino)?;
-        if let Some(target) = self.seen.get(&ino).and_then(|seen| seen.0.target.clone()) {
-            return Ok(target);
+        let known = self.known(world, ino)?;
+        if let Some(target) = known.target() {
+            return Ok(target.clone());
         }
-        let target = world.base.read_link(&world.family.base_path(ino), &stat)?;
+        let path = world.family.base_path(ino);
+        let target = world.base.read_link(&path, known.stat())?;
         self.grow(world, target.len() as u64)?;
-        let seen = Seen {
-            target: Some(target.clone()),
-            content: true,
-            ..Seen::new(stat)
-        };
-        self.insert(ino, seen);
+        self.seen.insert(ino, known.with_target(target.clone()));
         Ok(target)
+    }
+
+    fn known(&mut self, world: &World, ino: Ino) -> Result<Known> {
+        self.version(world, ino)?;
+        let known = self.seen.get(&ino);
+        known.cloned().ok_or(Error::BadDescriptor)
     }
 
     /// Records that a file's content is handed out.
     pub(crate) fn note_content(&mut self, ino: Ino) {
-        if let Some(Known(seen)) = self.seen.get(&ino)
-            && !seen.content
-        {
-            let seen = Seen {
-                content: true,
-                ..Seen::clone(seen)
-            };
-            self.insert(ino, seen);
+        let known = self.seen.get(&ino).filter(|known| !known.has_content());
+        if let Some(known) = known.map(Known::with_content) {
+            self.seen.insert(ino, known);
         }
     }
 
     /// What was seen of one object; `None` when it was not looked at.
-    pub(crate) fn seen(&self, ino: Ino) -> Option<&Seen> {
-        self.seen.get(&ino).map(|known| &*known.0)
+    pub(crate) fn seen(&self, ino: Ino) -> Option<&Known> {
+        self.seen.get(&ino)
     }
 
     /// Everything that was seen, in no order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Ino, &Seen)> {
-        self.seen.iter().map(|(ino, known)| (*ino, &*known.0))
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Ino, Seen)> {
+        self.seen.iter().map(|(ino, known)| (*ino, known.seen()))
     }
 
     /// Every name that was looked for and not found, in no order.
@@ -356,14 +299,12 @@ impl Reads {
         self.absent.iter()
     }
 
-    fn remember(&mut self, world: &World, ino: Ino, stat: BaseStat) -> Result<()> {
+    fn remember(&mut self, world: &World, ino: Ino, stat: BaseStat) -> Result<Arc<BaseStat>> {
         self.grow(world, SEEN_BYTES)?;
-        self.insert(ino, Seen::new(stat));
-        Ok(())
-    }
-
-    fn insert(&mut self, ino: Ino, seen: Seen) {
-        self.seen.insert(ino, Known(Arc::new(seen)));
+        let known = Known::new(stat);
+        let stat = known.stat().clone();
+        self.seen.insert(ino, known);
+        Ok(stat)
     }
 
     fn grow(&mut self, world: &World, bytes: u64) -> Result<()> {

@@ -96,7 +96,7 @@ pub(crate) struct Family {
 #[derive(Debug, Default)]
 struct BaseNames {
     by_link: BTreeMap<Link, Ino>,
-    by_ino: HashMap<Ino, Link>,
+    by_ino: BTreeMap<Ino, Link>,
     /// Sessions that have not ended.
     sessions_count: usize,
     /// What each session paid, by the address of its meter, which the charge keeps alive.
@@ -144,7 +144,7 @@ impl Family {
         if let Some(ino) = names.by_link.get(&link) {
             return Ok(*ino);
         }
-        let bytes = NAME_BYTES + 2 * name.len() as u64;
+        let bytes = NAME_BYTES + 2 * heap_bytes(name);
         names.pay(meter, bytes)?;
         let ino = self.next_ino();
         names.by_link.insert(link.clone(), ino);
@@ -214,8 +214,17 @@ impl Family {
 }
 
 /// Bytes charged for knowing one object of the base by its number.
-const NAME_BYTES: u64 = 192;
+const NAME_BYTES: u64 = 128;
 
 fn address(meter: &Arc<Meter>) -> usize {
     Arc::as_ptr(meter).addr()
+}
+
+/// What a name takes besides its place: short ones stand in it.
+fn heap_bytes(name: &Name) -> u64 {
+    const INLINE_BYTES_MAX: usize = 24;
+    match name.len() {
+        0..=INLINE_BYTES_MAX => 0,
+        len => len as u64,
+    }
 }

@@ -48,6 +48,17 @@ impl DirectoryBase {
         }
     }
 
+    /// What it means that a described object does not open: it may be another by now, such as a link
+    /// in the place of a file.
+    fn refused(&self, path: &VPath, expected: &BaseStat, error: io::Error) -> Error {
+        match self.fingerprint(path) {
+            Ok(now) if BaseVersion::Host(now) != expected.version => Error::Stale {
+                path: path.to_string(),
+            },
+            _ => stale_or_io(path, error),
+        }
+    }
+
     fn parent<'a>(&self, path: &'a VPath) -> Result<(Arc<dyn Dir>, &'a Name)> {
         let Some((parent, name)) = path.split() else {
             return Err(Error::IsADirectory {
@@ -107,7 +118,9 @@ impl Base for DirectoryBase {
 
     fn open(&self, path: &VPath, expected: &BaseStat) -> Result<Arc<dyn BaseFile>> {
         let (dir, name) = self.parent(path)?;
-        let file = dir.open(name).map_err(|e| stale_or_io(path, e))?;
+        let file = dir
+            .open(name)
+            .map_err(|e| self.refused(path, expected, e))?;
         let opened = DirectoryFile {
             file,
             expected: expected.version,
@@ -119,7 +132,9 @@ impl Base for DirectoryBase {
 
     fn read_link(&self, path: &VPath, expected: &BaseStat) -> Result<Arc<str>> {
         let (dir, name) = self.parent(path)?;
-        let target = dir.read_link(name).map_err(|e| stale_or_io(path, e))?;
+        let target = dir
+            .read_link(name)
+            .map_err(|e| self.refused(path, expected, e))?;
         let now = dir.stat(name).map_err(|e| stale_or_io(path, e))?;
         if BaseVersion::Host(now) != expected.version {
             return Err(Error::Stale {

@@ -62,7 +62,7 @@ impl Core {
             .as_ref()
             .map(|inode| inode.times)
             .filter(|times| times.explicit);
-        let seen = view.reads.seen(ino).map(|seen| seen.stat);
+        let seen = view.reads.seen(ino).map(|seen| **seen.stat());
         Ok(Side {
             kind: node.kind(),
             size: node.size(),
@@ -255,7 +255,7 @@ fn differs(start: &Tree, ino: Ino, now: &Inode) -> bool {
     match start.get(ino).map(|inode| inode.as_file()) {
         Some(Some(was)) => !was.pieces.same(&file.pieces) || was.executable != file.executable,
         Some(None) => true,
-        None => file.origin.is_none_or(|origin| {
+        None => file.origin.as_ref().is_none_or(|origin| {
             origin.ino != ino
                 || !file.pieces.is_pristine(origin.stat.size)
                 || file.executable != origin.stat.executable

@@ -1,5 +1,7 @@
 //! Changing and listing names: directories, links, rename, copy, removal.
 
+use std::sync::Arc;
+
 use super::{Page, Session};
 use crate::core::Core;
 use crate::error::{Error, Result};
@@ -322,12 +324,15 @@ fn shared_file(core: &mut Core, world: &World, ino: Ino) -> Result<File> {
     let held = match &node {
         crate::lookup::Node::Held(inode) => inode.as_file().cloned(),
         crate::lookup::Node::Base(stat) => Some(File {
-            origin: Some(crate::inode::Origin { ino, stat: *stat }),
+            origin: Some(crate::inode::Origin {
+                ino,
+                stat: Arc::new(*stat),
+            }),
             pieces: crate::content::Pieces::pristine(stat.size),
             executable,
         }),
     };
-    if let Some(origin) = held.as_ref().and_then(|file| file.origin) {
+    if let Some(origin) = held.as_ref().and_then(|file| file.origin.as_ref()) {
         core.reads.note_content(origin.ino);
     }
     held.ok_or(Error::BadDescriptor)

@@ -206,7 +206,7 @@ impl Sealed {
         self.session.with_any_status(|core, world| {
             core.reads
                 .iter()
-                .map(|(ino, seen)| (world.family.base_path(ino), seen.clone()))
+                .map(|(ino, seen)| (world.family.base_path(ino), seen))
                 .collect()
         })
     }

@@ -106,14 +106,15 @@ impl Session {
     fn rewritten(&self, ino: Ino) -> Option<(Content, u64)> {
         self.with_any_status(|core, world| {
             let file = core.tree.get(ino)?.as_file()?;
-            let origin = file.origin?;
+            let origin = file.origin.as_ref()?;
             let small = file.pieces.len().max(origin.stat.size) <= COMPACT_BYTES_MAX;
             let all_new = file.pieces.data_bytes() == file.pieces.len();
             if !small || !all_new || file.pieces.len() == 0 || origin.stat.size == 0 {
                 return None;
             }
+            let pristine_len = origin.stat.size;
             let content = core.view(world).content(ino).ok().flatten()?;
-            Some((content, origin.stat.size))
+            Some((content, pristine_len))
         })
     }
 }

@@ -102,7 +102,7 @@ fn a_rewritten_file_keeps_the_lines_that_differ() {
     let old = text(2_000);
     let new = old.replace("number 1000 ", "number one thousand ");
     let written = kept(&old, |session| {
-        session.write("f", new.as_bytes()).expect("fits")
+        session.write("f", new.as_bytes()).expect("fits");
     });
     assert!(written < 1_024, "Session::write keeps {written} bytes");
     let edited = kept(&old, |session| {

@@ -204,9 +204,8 @@ fn no_read_of_a_directory_mixes_two_versions() {
         });
         while !done.load(Ordering::Acquire) {
             let session = Session::begin(sandbox.base.clone(), SessionOptions::default());
-            let handle = match opened_or_stale(&session) {
-                Some(handle) => handle,
-                None => continue,
+            let Some(handle) = opened_or_stale(&session) else {
+                continue;
             };
             let parts = (0..LEN as u64)
                 .step_by(LEN / 4)

@@ -140,10 +140,6 @@ impl Plain {
     }
 
     /// What changed from this tree to another, where nothing was renamed.
-    #[expect(
-        clippy::type_complexity,
-        reason = "compared with what changes() lists, field by field"
-    )]
     pub(super) fn diff(
         &self,
         now: &Self,
