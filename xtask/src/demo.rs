@@ -5,6 +5,7 @@
 
 mod project;
 mod scene;
+mod tree;
 
 use std::path::PathBuf;
 
@@ -44,7 +45,7 @@ pub(crate) fn run(bench: &Workbench, options: &Options) -> Result<()> {
         .iter()
         .filter(|scene| scene.title.contains(filter))
     {
-        println!("\n--- {}", scene.title);
+        println!("--- {}", scene.title);
         (scene.play)(&stage).with_context(|| format!("scene `{}` failed", scene.title))?;
     }
     Ok(())
