@@ -1,5 +1,6 @@
 //! Where the base moved under a session, nothing is touched and every such path is named.
 
+use cap_std::fs::MetadataExt;
 use rustix::fs::{FileType, Mode};
 use session_fs_workspace::{BeginOptions, CommitOutcome};
 use store::Digest;
@@ -73,21 +74,20 @@ fn a_change_of_the_same_length_and_time_is_seen() {
     let scene = Scene::new(&[("a", "1")]);
     let session = scene.begin();
     session.write("a", b"3").expect("writes");
-    let time = scene
-        .folder
-        .metadata("a")
-        .expect("there")
-        .modified()
-        .expect("a time");
-    scene.folder.write("a", "2").expect("writes");
-    let opened = scene
-        .folder
-        .open_with("a", cap_std::fs::OpenOptions::new().write(true));
-    opened
-        .expect("opens")
-        .into_std()
-        .set_modified(time.into_std())
-        .expect("a time");
+    let metadata = || scene.folder.metadata("a").expect("there");
+    let (time, ctime) = (
+        metadata().modified().expect("a time"),
+        metadata().ctime_nsec(),
+    );
+    // The clock of an older kernel stands still for some milliseconds.
+    while metadata().ctime_nsec() == ctime {
+        scene.folder.write("a", "2").expect("writes");
+        let opened = scene
+            .folder
+            .open_with("a", cap_std::fs::OpenOptions::new().write(true));
+        let file = opened.expect("opens").into_std();
+        file.set_modified(time.into_std()).expect("a time");
+    }
     assert_eq!(paths(&scene.conflicts(&session)), ["a"]);
 }
 
@@ -124,6 +124,22 @@ fn one_side_removes_what_the_other_changes() {
     let conflicts = check(&[("a", "1")], |s| s.write("a", b"ours"), remove, &["a"]);
     assert_eq!((conflicts[0].ours, conflicts[0].theirs), (file(4), None));
     check(&[("a", "1")], |s| s.rename("a", "b"), remove, &["a"]);
+}
+
+/// A link where the session saw a file was an input/output error: the door refuses to open it.
+#[test]
+fn a_file_that_became_something_else_is_a_conflict() {
+    let ours = |s: &Session| s.write("a", b"2");
+    let link = |scene: &Scene| {
+        scene.folder.remove_file("a").expect("removes");
+        scene.folder.symlink("b", "a").expect("links");
+    };
+    check(&[("a", "1"), ("b", "2")], ours, link, &["a"]);
+    let directory = |scene: &Scene| {
+        scene.folder.remove_file("a").expect("removes");
+        scene.folder.create_dir("a").expect("makes");
+    };
+    check(&[("a", "1")], ours, directory, &["a"]);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use session_fs_workspace::{CommitOptions, CommitOutcome, WorkspaceError};
 use vfs::Status;
 
 use crate::acting::{ActingDir, Hook};
-use crate::faults::{BEFORE, after, change, visible};
+use crate::faults::{self, BEFORE, after, visible};
 use crate::scene::{Node, Scene, Tree};
 
 /// What somebody else writes; longer than anything that is there.
@@ -125,7 +125,7 @@ fn round(at: u64, path: &'static str, moved: &str, act: Act, after: &Tree) -> bo
     let scene = Scene::on(BEFORE, |disk| ActingDir::wrap(disk, outsider.hook()));
     let before = scene.tree();
     let session = scene.begin();
-    change(&session).expect("the session takes it");
+    faults::change(&session).expect("the session takes it");
     let folder = scene.folder.try_clone().expect("a handle");
     *outsider.act.lock() = Some(Box::new(move || act(&folder, path)));
     outsider.armed.store(true, Ordering::Relaxed);
@@ -148,7 +148,12 @@ fn round(at: u64, path: &'static str, moved: &str, act: Act, after: &Tree) -> bo
             assert!(kept.any(|(_, node)| node == was), "{context}: {tree:?}");
         }
         Err(error) => panic!("{error}: {context}"),
-        Ok(CommitOutcome::Applied(_)) => {
+        Ok(CommitOutcome::Applied(change)) => {
+            assert_eq!(
+                change.displaced,
+                [],
+                "whoever goes by the name is met before: {context}"
+            );
             assert!(
                 matches!(session.status(), Status::Committed(_)),
                 "{context}"
@@ -239,7 +244,7 @@ fn a_write_through_an_old_handle() {
             let outsider = Outsider::new(at);
             let scene = Scene::on(BEFORE, |disk| ActingDir::wrap(disk, outsider.hook()));
             let session = scene.begin();
-            change(&session).expect("the session takes it");
+            faults::change(&session).expect("the session takes it");
             let mut options = OpenOptions::new();
             let opened = scene.folder.open_with(path, options.append(true));
             let mut file = opened.expect("opens").into_std();

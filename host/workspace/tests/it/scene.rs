@@ -38,15 +38,27 @@ impl Scene {
     /// A folder with these files; a name that ends in `/` is a directory, and what begins with
     /// `-> ` a link.
     pub(crate) fn new(files: &[(&str, &str)]) -> Self {
-        Self::on(files, ActingDir::quiet)
+        let folder = TempDir::new(ambient_authority()).expect("a folder");
+        Self::make(folder, files, ActingDir::quiet)
     }
 
-    /// The same on a disk of the test's own making.
+    /// The same on a disk of the test's own making, and in memory where the system has such a
+    /// folder: for tests that make thousands of scenes.
     pub(crate) fn on(
         files: &[(&str, &str)],
         disk: impl FnOnce(Arc<dyn store::disk::Dir>) -> Arc<dyn store::disk::Dir>,
     ) -> Self {
-        let folder = TempDir::new(ambient_authority()).expect("a folder");
+        let memory = Dir::open_ambient_dir("/dev/shm", ambient_authority());
+        let folder = memory.and_then(|memory| TempDir::new_in(&memory));
+        let folder = folder.or_else(|_| TempDir::new(ambient_authority()));
+        Self::make(folder.expect("a folder"), files, disk)
+    }
+
+    fn make(
+        folder: TempDir,
+        files: &[(&str, &str)],
+        disk: impl FnOnce(Arc<dyn store::disk::Dir>) -> Arc<dyn store::disk::Dir>,
+    ) -> Self {
         populate(&folder, files);
         let root = RealDir::open(folder.try_clone().expect("handle")).expect("a directory");
         let workspace = Workspace::new(WorkspaceOptions::default());
