@@ -1,7 +1,13 @@
 //! What a user would pick instead, side by side in one run: copies, hard-linked copies and git
 //! worktrees for an isolated tree; per-file fsync and git for a durable change.
 //!
+//! Run with `cargo bench -p session-fs-workspace --bench peers`; needs git and cp.
 //! The tree is made under cargo's target directory: 10,000 files of 45 KB in 100 directories.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the rivals work on the host's files, and a benchmark takes the time"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,6 +28,9 @@ const FILE_BYTES: usize = 45 << 10;
 const EDITED_FILES: usize = 50;
 const EDIT_BYTES: usize = 10_000;
 
+/// How a rival makes its isolated tree.
+type Make = fn(&Bench);
+
 /// A tree, a workspace over it, and a place for rivals to put theirs.
 struct Bench {
     scratch: PathBuf,
@@ -35,7 +44,7 @@ impl Bench {
         let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join("peers");
         drop(fs::remove_dir_all(&scratch));
         let tree = scratch.join("tree");
-        let content: Vec<u8> = (0..FILE_BYTES).map(|i| b'a' + (i % 23) as u8).collect();
+        let content: Vec<u8> = (b'a'..=b'w').cycle().take(FILE_BYTES).collect();
         for directory in 0..DIRECTORIES {
             let directory = tree.join(format!("d{directory:02}"));
             fs::create_dir_all(&directory).expect("the target directory is writable");
@@ -83,7 +92,7 @@ fn begin(criterion: &mut Criterion) {
         );
     });
     group.sample_size(10);
-    let rivals: [(&str, fn(&Bench)); 3] = [
+    let rivals: [(&str, Make); 3] = [
         ("cp -al", |bench| cp("-al", bench)),
         ("cp -a", |bench| cp("-a", bench)),
         ("git worktree add", |bench| {
