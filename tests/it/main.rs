@@ -9,6 +9,7 @@ mod cli;
 mod escape;
 mod examples;
 mod limits;
+mod oracle;
 mod outside;
 mod settle;
 mod versions;

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use runtime::{
     Agent, Cancellation, RunLimits, RunOutcome, RunReport, RunRequest, Runtime, RuntimeOptions,
 };
-use runtime::{Stdin, Task};
+use runtime::{OutputSink, Stdin, Task};
 use vfs::{Access, ChangeEntry, Limits, Session, SessionOptions, Status, VPath};
 
 use authority::TestAuthority;
@@ -53,6 +53,23 @@ pub(crate) struct Plan {
     run_limits: RunLimits,
     may_commit: bool,
     cancellation: Cancellation,
+    on_output: Option<Arc<dyn Fn() + Send + Sync>>,
+}
+
+/// What a guest printed on one stream.
+#[derive(Default)]
+struct Printed {
+    bytes: Mutex<Vec<u8>>,
+    on_output: Option<Arc<dyn Fn() + Send + Sync>>,
+}
+
+impl OutputSink for Printed {
+    fn write(&self, bytes: &[u8]) {
+        self.bytes.lock().extend_from_slice(bytes);
+        if let Some(act) = &self.on_output {
+            act();
+        }
+    }
 }
 
 /// What came of a run; the directory it began from is checked already.
@@ -84,6 +101,7 @@ impl Plan {
             },
             may_commit: false,
             cancellation: Cancellation::new(),
+            on_output: None,
         }
     }
 
@@ -132,6 +150,12 @@ impl Plan {
 
     pub(crate) fn may_commit(mut self) -> Self {
         self.may_commit = true;
+        self
+    }
+
+    /// Does something in the middle of the run, each time that the guest prints.
+    pub(crate) fn on_output(mut self, act: impl Fn() + Send + Sync + 'static) -> Self {
+        self.on_output = Some(Arc::new(act));
         self
     }
 
@@ -208,8 +232,12 @@ impl Plan {
     /// Runs a loaded agent, inside tokio.
     pub(crate) async fn start(&self, runtime: &Runtime, agent: &Agent, session: Session) -> Ran {
         let authority = TestAuthority::new(session.clone(), self.may_commit);
-        let stdout = Arc::new(Mutex::new(Vec::new()));
-        let stderr = Arc::new(Mutex::new(Vec::new()));
+        let on_output = self.on_output.clone();
+        let stdout = Arc::new(Printed {
+            on_output,
+            ..Printed::default()
+        });
+        let stderr = Arc::<Printed>::default();
         let mut request = RunRequest::new(session.clone(), authority.clone());
         request.program = "guest".to_owned();
         request.args = self.args.clone();
@@ -221,7 +249,7 @@ impl Plan {
         request.stderr = stderr.clone();
         request.cancellation = self.cancellation.clone();
         let report = runtime.run(agent, request).await;
-        let text = |bytes: &Mutex<Vec<u8>>| String::from_utf8_lossy(&bytes.lock()).into_owned();
+        let text = |sink: &Printed| String::from_utf8_lossy(&sink.bytes.lock()).into_owned();
         let (stdout, stderr) = (text(&stdout), text(&stderr));
         Ran {
             report,

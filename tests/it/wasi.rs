@@ -1,10 +1,11 @@
 //! What an ordinary Rust program finds when its `/` is a session: one guest per behaviour.
 //!
 //! Each runs over a directory and over memory, and has to print and change the same in both.
+#![expect(clippy::disallowed_methods, reason = "one test plays the outsider")]
 
 use runtime::RunOutcome;
 
-use crate::support::{Ground, Item, Plan, guests};
+use crate::support::{Ground, Item, Plan, Scene, guests};
 
 const GIVEN: Item = Item::File("given.txt", "given\n");
 
@@ -198,6 +199,25 @@ fn two_thousand_files() {
 #[test]
 fn names_of_all_kinds() {
     assert_eq!(plan(guests::UNICODE, &[]).passes().changes().len(), 9);
+}
+
+#[test]
+fn a_base_that_changes_during_a_run_is_never_read_half_old_half_new() {
+    let path = "large.txt";
+    let items = [Item::File(path, "a".repeat(3 << 20).leak())];
+    let scene = Scene::new(&items);
+    let file = scene.path().join(path);
+    let change = move || std::fs::write(&file, "b".repeat((3 << 20) + 1)).expect("written");
+    let plan = plan(guests::STALE, &items).on_output(change);
+    let ran = plan.run_in(plan.session(Ground::Directory, &scene));
+    ran.assert_success();
+    let (first, rest) = ran.stdout.split_once('\n').expect("lines");
+    assert_eq!(first, "now");
+    assert!(
+        rest.starts_with("Err(Some(29)) ") && rest.ends_with("\nErr(Some(29))\n"),
+        "{rest}"
+    );
+    ran.assert_event("changed in the base after the session saw it");
 }
 
 #[test]

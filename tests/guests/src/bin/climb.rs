@@ -33,7 +33,9 @@ fn main() {
         refused(fs::hard_link(out, "stolen"), PERM);
         refused(fs::hard_link("mine", out), PERM);
         refused(symlink("mine", out), PERM);
+        refused(symlink(out, "stolen"), PERM);
     }
+    refused(symlink("../../etc", "a/out"), PERM);
     for up in ["..", "../", "a/../..", "../."] {
         println!("{up}");
         refused(fs::read_dir(up), PERM);
