@@ -10,7 +10,7 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags, ResolveFlags, Statx};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags, ResolveFlags, SeekFrom, Statx};
 use rustix::io::{Errno, retry_on_intr};
 
 use super::handle::{DESCRIPTION, HeldLock, RealFile, describe, fingerprint, kind};
@@ -128,8 +128,18 @@ impl RealDir {
         })?;
         let statx = describe(&handle)?;
         require_regular(name, &statx)?;
+        settle(&handle);
         Ok((handle, statx))
     }
+}
+
+/// Waits for a write that is under way: its time stands in the fingerprint from its beginning, its
+/// bytes only at its end, so that a reader between the two would see a mixture and no change.
+///
+/// The kernel looks for data under the lock that writers hold; the position is used by nobody.
+fn settle(file: &OwnedFd) {
+    let _position: rustix::io::Result<u64> =
+        retry_on_intr(|| rustix::fs::seek(file, SeekFrom::Data(0)));
 }
 
 impl Dir for RealDir {

@@ -1,9 +1,14 @@
 //! The plain map of paths that a session must be like. It copies where a session shares.
 
+mod text;
+mod walk;
+
 use std::collections::BTreeMap;
 
 use session_fs_vfs::{ChangeKind, Kind, VPath};
 
+use self::text::{edited, overwritten};
+use self::walk::{Follow, steps};
 use super::program::Op;
 use crate::support::{Body, MapBase, name};
 
@@ -20,21 +25,6 @@ pub(super) enum Object {
 pub(super) struct Plain(BTreeMap<VPath, Object>);
 
 type Answer<T = String> = Result<T, String>;
-
-/// Where a walk ended: the path of the object, or where it would be.
-struct Place {
-    path: VPath,
-    found: Option<Object>,
-    named: bool,
-    directory: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Follow {
-    Always,
-    UnlessNamed,
-    Never,
-}
 
 fn err<T>(variant: &str) -> Answer<T> {
     Err(variant.to_owned())
@@ -222,81 +212,6 @@ impl Plain {
         }
     }
 
-    fn resolve(&self, text: &str, follow: Follow) -> Answer<Place> {
-        let text = if text.is_empty() { "." } else { text };
-        let mut directory = ends_as_directory(text);
-        let mut at: Vec<String> = Vec::new();
-        let mut pending: Vec<String> = steps(text).rev().collect();
-        let mut hops = 0;
-        while let Some(step) = pending.pop() {
-            if step == ".." {
-                if at.pop().is_none() {
-                    return err("Denied");
-                }
-                continue;
-            }
-            let last = pending.is_empty();
-            at.push(step);
-            let found = self.0.get(&path_of(&at)).cloned();
-            let followed = match follow {
-                Follow::Always => true,
-                Follow::UnlessNamed => directory,
-                Follow::Never => false,
-            };
-            match found {
-                Some(Object::Link(target)) if !last || followed => {
-                    hops += 1;
-                    if hops > 40 {
-                        return err("TooManyLinks");
-                    }
-                    if target.starts_with('/') {
-                        return err("Denied");
-                    }
-                    at.pop();
-                    directory |= last && ends_as_directory(&target);
-                    pending.extend(steps(&target).rev());
-                }
-                Some(Object::Directory) if !last => {}
-                Some(Object::File(..)) if !last => return err("NotADirectory"),
-                Some(Object::File(..) | Object::Link(_))
-                    if directory && follow != Follow::Never =>
-                {
-                    return err("NotADirectory");
-                }
-                None if !last => return err("NotFound"),
-                found => {
-                    return Ok(Place {
-                        path: path_of(&at),
-                        found,
-                        named: true,
-                        directory,
-                    });
-                }
-            }
-        }
-        Ok(Place {
-            path: path_of(&at),
-            found: Some(Object::Directory),
-            named: false,
-            directory,
-        })
-    }
-
-    fn existing(&self, text: &str, follow: Follow) -> Answer<(VPath, Object)> {
-        let place = self.resolve(text, follow)?;
-        match place.found {
-            Some(object) => Ok((place.path, object)),
-            None => err("NotFound"),
-        }
-    }
-
-    fn file(&self, text: &str) -> Answer<(VPath, Vec<u8>)> {
-        match self.existing(text, Follow::Always)? {
-            (path, Object::File(bytes, _)) => Ok((path, bytes)),
-            _ => err("IsADirectory"),
-        }
-    }
-
     fn put(&mut self, text: &str, creates: bool, change: impl Fn(&[u8]) -> Vec<u8>) -> Answer {
         let place = self.resolve(text, Follow::Always)?;
         match place.found {
@@ -481,51 +396,9 @@ impl Object {
     }
 }
 
-fn steps(text: &str) -> impl DoubleEndedIterator<Item = String> {
-    let parts = text.split('/').filter(|part| !matches!(*part, "" | "."));
-    parts.map(str::to_owned)
-}
-
-fn ends_as_directory(text: &str) -> bool {
-    !text.is_empty() && matches!(text.rsplit('/').next(), Some("" | "." | ".."))
-}
-
-fn path_of(names: &[String]) -> VPath {
-    VPath::from_names(names.iter().map(|text| name(text)).collect())
-}
-
 /// Whether a link at this depth is absolute, climbs out, or goes up after a name.
 fn leads_out(depth: usize, target: &str) -> bool {
     let steps: Vec<_> = steps(target).collect();
     let ups = steps.iter().take_while(|step| *step == "..").count();
     target.starts_with('/') || ups > depth || steps[ups..].iter().any(|step| step == "..")
-}
-
-fn overwritten(old: &[u8], at: u64, bytes: &[u8]) -> Vec<u8> {
-    let at = usize::try_from(at).expect("small");
-    let mut content = old.to_vec();
-    if !bytes.is_empty() {
-        content.resize(content.len().max(at + bytes.len()), 0);
-        content[at..at + bytes.len()].copy_from_slice(bytes);
-    }
-    content
-}
-
-fn edited(bytes: &[u8], from: &[u8], to: &[u8], count: u32) -> Answer<Vec<u8>> {
-    let (mut edited, mut at, mut found) = (Vec::new(), 0, 0);
-    while at < bytes.len() {
-        if bytes[at..].starts_with(from) {
-            edited.extend_from_slice(to);
-            at += from.len();
-            found += 1;
-        } else {
-            edited.push(bytes[at]);
-            at += 1;
-        }
-    }
-    if found == count {
-        Ok(edited)
-    } else {
-        err("EditMismatch")
-    }
 }
