@@ -77,12 +77,16 @@ impl Output {
         self.progress.clear();
         match self.format {
             Format::Table => {
-                self.stdout(&table::result(report))?;
+                match &report.diff {
+                    Some(diff) if io::stdout().is_terminal() => self.stdout(&table::diff(diff))?,
+                    Some(diff) => self.raw(diff.as_bytes())?,
+                    None => self.stdout(&table::result(report))?,
+                }
                 self.say(&table::summary(report));
                 Ok(())
             }
-            Format::Json => self.stdout(&json::object(report)),
-            Format::Jsonl => self.stdout(&json::lines(report)),
+            Format::Json => self.raw(json::object(report).as_bytes()),
+            Format::Jsonl => self.raw(json::lines(report).as_bytes()),
         }
     }
 
@@ -95,8 +99,8 @@ impl Output {
         self.progress.clear();
         match self.format {
             Format::Table => self.stdout(&table::sections(sections)),
-            Format::Json => self.stdout(&json::object(document)),
-            Format::Jsonl => self.stdout(&json::line(document)),
+            Format::Json => self.raw(json::object(document).as_bytes()),
+            Format::Jsonl => self.raw(json::line(document).as_bytes()),
         }
     }
 
@@ -106,7 +110,9 @@ impl Output {
         self.say(&table::problem(&failure.message, failure.hint.as_deref()));
         match self.format {
             Format::Table => Ok(()),
-            Format::Json | Format::Jsonl => self.stdout(&json::line(&Refusal::from(failure))),
+            Format::Json | Format::Jsonl => {
+                self.raw(json::line(&Refusal::from(failure)).as_bytes())
+            }
         }
     }
 
@@ -132,7 +138,7 @@ impl Output {
             .and_then(|()| stderr.flush());
     }
 
-    /// Prints text as it is, for completions.
+    /// Prints bytes as they are: what a program reads, or a shell, must not lose a byte.
     pub(crate) fn raw(&self, bytes: &[u8]) -> io::Result<()> {
         let mut stdout = io::stdout().lock();
         stdout.write_all(bytes)?;

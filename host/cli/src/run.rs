@@ -137,6 +137,11 @@ fn job(
     let name = args.agent.file_stem().unwrap_or_default().to_string_lossy();
     let is_reserved = format.is_json() || args.dry_run;
     let stages = (output.clone(), signals.clone());
+    let settling = if args.dry_run || args.hold {
+        "comparing"
+    } else {
+        "committing"
+    };
     Ok(Job {
         task: Task {
             id: String::new(),
@@ -179,7 +184,7 @@ fn job(
                 Stage::Running => output.stage("running"),
                 Stage::Settling => {
                     signals.settling();
-                    output.stage("committing");
+                    output.stage(settling);
                 }
             }
         }),

@@ -154,7 +154,7 @@ fn a_guests_own_exit_code_is_passed_through() {
 fn a_dry_run_prints_a_patch_that_does_the_same_and_leaves_nothing() {
     let place = Place::new();
     let steps = [
-        "write a.txt changed",
+        "write a.txt \x1b[1mchanged",
         "write dir/new.txt x",
         "remove b.txt",
         "print chatter",
@@ -177,7 +177,7 @@ fn a_dry_run_prints_a_patch_that_does_the_same_and_leaves_nothing() {
         "{}",
         String::from_utf8_lossy(&applied.stderr)
     );
-    assert_eq!(place.read("a.txt").as_deref(), Some("changed\n"));
+    assert_eq!(place.read("a.txt").as_deref(), Some("\x1b[1mchanged\n"));
     assert_eq!(place.read("dir/new.txt").as_deref(), Some("x\n"));
     assert_eq!(place.read("b.txt"), None);
 }

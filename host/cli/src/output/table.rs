@@ -32,13 +32,9 @@ pub(crate) struct Section {
 /// A name and what is said of it.
 pub(crate) type Row = (String, String);
 
-/// What goes to stdout: the diff of a dry run, else what the agent returned.
+/// What goes to stdout: what the agent returned. A diff goes there by itself.
 pub(super) fn result(report: &Report) -> String {
-    match (&report.diff, &report.result) {
-        (Some(text), _) => diff(text),
-        (None, Some(result)) => agent_result(result),
-        (None, None) => String::new(),
-    }
+    report.result.as_ref().map(agent_result).unwrap_or_default()
 }
 
 /// What goes to stderr.
@@ -98,22 +94,22 @@ pub(super) fn problem(message: &str, hint: Option<&str>) -> String {
     text
 }
 
-/// A diff in the colours of git. Without the colours it is byte for byte what was given.
+/// A diff in the colours of git, for a person: what a terminal would act on is made visible, so it
+/// is no patch any more.
 pub(super) fn diff(text: &str) -> String {
     let mut coloured = String::with_capacity(text.len() + text.len() / 4);
-    for line in text.split_inclusive('\n') {
-        let body = line.strip_suffix('\n').unwrap_or(line);
-        let style = match body.as_bytes() {
+    for line in text.lines() {
+        let style = match line.as_bytes() {
             [b'+', b'+', b'+', b' ', ..] | [b'-', b'-', b'-', b' ', ..] => BOLD,
+            [b'd', b'i', b'f', b'f', b' ', ..] => BOLD,
+            [b'@', b'@', ..] => CYAN,
             [b'+', ..] => GREEN,
             [b'-', ..] => RED,
-            [b'@', b'@', ..] => CYAN,
-            [b'd', b'i', b'f', b'f', b' ', ..] => BOLD,
             _ => Style::new(),
         };
         put(
             &mut coloured,
-            format_args!("{style}{body}{style:#}{}", &line[body.len()..]),
+            format_args!("{style}{}{style:#}\n", clean(line)),
         );
     }
     coloured
@@ -370,10 +366,11 @@ mod tests {
     }
 
     #[test]
-    fn a_diff_without_its_colours_is_the_diff() {
-        let text = "diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\r\n c\n+last";
-        assert_ne!(diff(text), text);
-        assert_eq!(plain(&diff(text)), text);
+    fn a_diff_is_coloured_and_harmless() {
+        let text = "diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+\x1b[2Jb\n c\n";
+        let expected = text.replace('\x1b', "\\u{1b}");
+        assert_eq!(plain(&diff(text)), expected);
+        assert!(diff(text).contains("\x1b[31m-a"), "{:?}", diff(text));
     }
 
     #[test]
