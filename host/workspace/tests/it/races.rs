@@ -268,3 +268,57 @@ fn a_write_through_an_old_handle() {
         }
     }
 }
+
+/// Somebody works on what was just put down, and then makes the commit fail.
+#[test]
+fn a_write_to_what_is_taken_back() {
+    for (path, ours, undone) in [
+        ("new/deep/file", "file after", "conflict"),
+        ("replaced", "replaced after", "interfered"),
+    ] {
+        let mut outcomes = Vec::new();
+        for at in 0.. {
+            let outsider = Outsider::new(at);
+            let scene = Scene::on(BEFORE, |disk| ActingDir::wrap(disk, outsider.hook()));
+            let session = scene.begin();
+            faults::change(&session).expect("the session takes it");
+            let folder = scene.folder.try_clone().expect("a handle");
+            *outsider.act.lock() = Some(Box::new(move || {
+                if folder.read_to_string(path)? != ours {
+                    return Err(std::io::ErrorKind::NotFound.into());
+                }
+                overwrite(&folder, path)?;
+                overwrite(&folder, "changed")
+            }));
+            outsider.armed.store(true, Ordering::Relaxed);
+            let outcome = scene.workspace.commit(&session, &CommitOptions::default());
+            let (context, tree) = (
+                format!("{path} before call {at}: {outcome:?}"),
+                scene.tree(),
+            );
+            if outsider.acted.load(Ordering::Relaxed) {
+                assert_eq!(
+                    tree.get(path),
+                    Some(&Node::File(THEIRS.to_vec())),
+                    "{context}"
+                );
+                outcomes.push(match outcome {
+                    Ok(CommitOutcome::Applied(_)) => "applied",
+                    Ok(CommitOutcome::Conflicted(_)) => "conflict",
+                    Err(WorkspaceError::Interfered { kept, .. }) => {
+                        let was = Node::File(b"replaced before".to_vec());
+                        let mut kept = tree.range(format!("{kept}/")..);
+                        assert!(kept.any(|(_, node)| *node == was), "{context}: {tree:?}");
+                        "interfered"
+                    }
+                    _ => panic!("{context}"),
+                });
+            }
+            if !outsider.is_done() {
+                break;
+            }
+        }
+        outcomes.dedup();
+        assert_eq!(outcomes, [undone, "applied"], "{path}");
+    }
+}
