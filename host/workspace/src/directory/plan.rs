@@ -1,6 +1,6 @@
 //! The visible steps of a commit, in an order in which each finds its place: everything that
 //! departed is taken out deepest first, what arrived is put down shallowest first, and files that
-//! changed where they stand are exchanged last.
+//! changed where they stand are exchanged last. A file that is replaced in its place is exchanged too.
 
 use std::collections::HashSet;
 
