@@ -141,7 +141,9 @@ fn a_base_that_is_not_readable_is_denied() {
     let binary = directory.path().join("session-fs");
     let guest = directory.path().join("guest.wasm");
     let base = directory.path().join("base");
-    fs::copy(BINARY, &binary).expect("copied");
+    // By another process: a file that this one has open for writing cannot be started.
+    let copied = Command::new("cp").arg(BINARY).arg(&binary).status();
+    assert!(copied.expect("cp is there").success());
     fs::copy(guests::STEPS, &guest).expect("copied");
     fs::create_dir(&base).expect("made");
     fs::set_permissions(&base, fs::Permissions::from_mode(0o000)).expect("closed");

@@ -36,6 +36,8 @@ fn a_decision_that_does_not_come_can_be_stopped() {
     let place = Place::new();
     let steps = ["write new.txt x"];
     let mut child = place.run(&["--hold"], guests::STEPS, &steps).start();
+    // Waiting would close it, and the end of input is a decision.
+    let stdin = child.stdin.take();
     let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
     let mut seen = String::new();
     while !seen.contains("new.txt") {
@@ -43,6 +45,7 @@ fn a_decision_that_does_not_come_can_be_stopped() {
     }
     send(&child, "INT");
     let status = child.wait().expect("it ends");
+    drop(stdin);
     assert_eq!(status.code(), Some(130));
     place.scene.assert_untouched();
 }
