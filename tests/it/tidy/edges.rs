@@ -18,7 +18,10 @@ const EDGES: [(&str, &[&str]); 11] = [
         "session-fs-workspace",
         &["session-fs-store", "session-fs-vfs"],
     ),
-    ("session-fs-runtime", &["session-fs-store", "session-fs-vfs"]),
+    (
+        "session-fs-runtime",
+        &["session-fs-store", "session-fs-vfs"],
+    ),
     (
         "session-fs-supervisor",
         &[
