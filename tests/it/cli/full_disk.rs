@@ -59,7 +59,8 @@ fn check(mut command: Command, limit: &str, says: &[&str]) {
     command.env("SESSION_FS_CACHE_DIR", cache());
     let done = Done::from(command.output().expect("it starts"));
     done.assert_code(6).assert_stdout("old\na.txt\n");
-    done.assert_says(says).assert_says(&[&base.display().to_string()]);
+    done.assert_says(says)
+        .assert_says(&[&base.display().to_string()]);
 }
 
 fn can_mount(way: &[&str]) -> bool {

@@ -101,10 +101,11 @@ impl Sources {
     /// Of the types that are defined once, the one that is named most often.
     fn most_frequent_type(&self) -> Option<String> {
         let is_free = |name: &str| !self.counts.contains_key(&format!("{name}{SUFFIX}"));
+        let is_telling = |name: &str| name.len() > 6 && is_free(name);
         let once = self
             .definitions
             .iter()
-            .filter(|(name, count)| **count == 1 && is_free(name));
+            .filter(|(name, count)| **count == 1 && is_telling(name));
         once.max_by_key(|(name, _)| self.count(name))
             .map(|(name, _)| name.clone())
     }
