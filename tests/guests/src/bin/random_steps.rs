@@ -85,8 +85,11 @@ fn main() {
             14 => say(step, "list", path, fs::read_dir(path).map(|_| names(path))),
             15 => {
                 let mut options = OpenOptions::new();
-                options.read(true).write(true).create(number % 2 == 0);
-                let opened = options.truncate(number % 3 == 0).open(path);
+                options
+                    .read(true)
+                    .write(true)
+                    .create(number.is_multiple_of(2));
+                let opened = options.truncate(number.is_multiple_of(3)).open(path);
                 say(step, "open", path, opened.map(|file| open.push(file)));
             }
             _ if open.len() > 4 => drop(open.remove(0)),
@@ -134,7 +137,7 @@ fn described(path: &str) -> io::Result<(bool, bool, u64)> {
 fn handled(file: &mut File, number: u64) -> io::Result<(u64, (usize, u32))> {
     file.seek(SeekFrom::Start(number))?;
     file.write_all(format!("<{number}>").as_bytes())?;
-    if number % 5 == 0 {
+    if number.is_multiple_of(5) {
         file.set_len(number / 2)?;
     }
     let length = file.metadata()?.len();
