@@ -6,6 +6,7 @@ mod tidy;
 
 mod agent;
 mod cli;
+mod contract;
 mod escape;
 mod examples;
 mod limits;

@@ -37,7 +37,7 @@ impl Source {
 }
 
 /// The directory of the workspace's `Cargo.toml`.
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package
         .parent()

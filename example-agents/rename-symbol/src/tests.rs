@@ -1,3 +1,5 @@
+//! Renaming over made-up sources: what changes, and above all what does not.
+
 use super::*;
 use session_fs_sdk::testing::Sandbox;
 

@@ -1,3 +1,5 @@
+//! Sessions as an agent sees them, over the native engine.
+
 use crate::testing::Sandbox;
 use crate::{BeginOptions, ChangeKind, DenialReason, Error, Kind, Result, SearchQuery, Session};
 

@@ -361,7 +361,7 @@ fn a_detour_is_followed() {
 #[test]
 fn a_page_that_draws_something_else_is_seen() {
     let table = "| crate | uses |\n| --- | --- |\n| store | - |\n| `vfs` | store |\n\
-                 | workspace | store, vfs |\n| runtime | vfs |\n\
+                 | workspace | store, vfs |\n| runtime | store, vfs |\n\
                  | supervisor | `vfs`, workspace, runtime |\n\
                  | cli | store, vfs, workspace, runtime, supervisor |\n\
                  | session-fs-sdk | sdk-macros, vfs |\n| sdk-macros | |\n";
@@ -372,10 +372,10 @@ fn a_page_that_draws_something_else_is_seen() {
         ))
     };
     assert_eq!(differing(table), Vec::<String>::new());
-    let spoiled = table.replace("| runtime | vfs |", "| runtime | vfs, workspace |");
+    let spoiled = table.replace("| runtime | store, vfs |", "| runtime | vfs, workspace |");
     assert_eq!(differing(&spoiled).len(), 1);
     assert_eq!(
-        differing(&table.replace("| runtime | vfs |\n", "")),
+        differing(&table.replace("| runtime | store, vfs |\n", "")),
         ["runtime has no row"]
     );
     assert_eq!(
