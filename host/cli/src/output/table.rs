@@ -152,15 +152,11 @@ fn put_settled(text: &mut String, report: &Report) {
                 .change
                 .as_ref()
                 .and_then(|change| change.id.as_deref());
-            let generation = report.change.as_ref().and_then(|change| change.generation);
-            let (id, generation) = (id.unwrap_or_default(), generation.unwrap_or_default());
+            let id = id.unwrap_or_default();
             let paths = counted(entries.len(), "path");
             put(text, format_args!("{GREEN}committed{GREEN:#} {id}\n"));
             put_entries(text, entries);
-            put(
-                text,
-                format_args!("{paths} in {base}, generation {generation}"),
-            );
+            put(text, format_args!("{paths} in {base}"));
         }
         Settled::Unchanged => put(text, format_args!("nothing to commit: {base} is as it was")),
         Settled::DryRun => {
