@@ -5,13 +5,11 @@
 //!
 //! ```no_run
 //! # use session_fs_supervisor as supervisor;
-//! # use session_fs_workspace as workspace;
 //! use std::sync::Arc;
 //! use supervisor::{Job, Settlement, Supervisor};
 //!
 //! # async fn example(supervisor: Supervisor, base: Arc<workspace::BaseHandle>,
 //! #     agent: runtime::Agent) -> Result<(), supervisor::SupervisorError> {
-//! # use session_fs_runtime as runtime;
 //! let finished = supervisor.run(&agent, Job::new(base)).await?;
 //! if let Settlement::Committed(change) = finished.settlement {
 //!     println!("{} touched {} paths", change.id, change.entries.len());
