@@ -36,7 +36,7 @@ pub(super) fn play(stage: &Stage<'_>) -> Result<()> {
     ran.expect_code(0)?;
     show(ran.stdout.lines().next().unwrap_or_default());
     show(ran.line("committed ")?);
-    show(ran.line("generation")?);
+    show(ran.line(" paths in ")?);
     let after = Sources::read(path)?;
     ensure!(
         after.parsing == before.parsing,
