@@ -45,6 +45,7 @@ mod agent;
 mod cache;
 
 mod admission;
+mod blocking;
 mod cancel;
 mod run;
 mod runtime;
@@ -52,6 +53,7 @@ mod runtime;
 pub use admission::Full;
 pub use agent::{Agent, AgentKind, Inspection, LoadError};
 pub use authority::{AuthorityError, BeginRequest, CommitReport, SessionAuthority};
+pub use blocking::blocking;
 pub use cache::CacheError;
 pub use cancel::Cancellation;
 pub use engine::Allocation;

@@ -5,6 +5,7 @@ use wasmtime::component::Resource;
 
 use super::{SessionError, convert, errors};
 use crate::bindings::agent::session_fs::host::{agent_types, session_fs as wit, types};
+use crate::blocking::blocking;
 use crate::fs::MOUNT;
 use crate::host::View;
 
@@ -208,7 +209,8 @@ impl wit::HostSession for View<'_> {
     }
 
     fn remove_all(&mut self, handle: Handle, path: String) -> SessionResult<()> {
-        Ok(self.session(&handle)?.remove_all(&path)?)
+        let session = self.session(&handle)?;
+        Ok(blocking(|| session.remove_all(&path))?)
     }
 
     fn rename(&mut self, handle: Handle, source: String, target: String) -> SessionResult<()> {
@@ -216,7 +218,8 @@ impl wit::HostSession for View<'_> {
     }
 
     fn copy(&mut self, handle: Handle, source: String, target: String) -> SessionResult<()> {
-        Ok(self.session(&handle)?.copy(&source, &target)?)
+        let session = self.session(&handle)?;
+        Ok(blocking(|| session.copy(&source, &target))?)
     }
 
     fn symlink(&mut self, handle: Handle, target: String, path: String) -> SessionResult<()> {
@@ -239,7 +242,8 @@ impl wit::HostSession for View<'_> {
     }
 
     fn changes(&mut self, handle: Handle) -> SessionResult<Vec<types::ChangeEntry>> {
-        let changes = self.session(&handle)?.changes()?;
+        let session = self.session(&handle)?;
+        let changes = blocking(|| session.changes())?;
         Ok(changes.iter().map(convert::change_entry).collect())
     }
 
@@ -264,14 +268,13 @@ impl wit::HostSession for View<'_> {
         let session = self.session(&handle)?;
         let message = convert::message(options)?;
         // Never moved to another thread: a commit must not go on after its run has ended.
-        Ok(convert::change_info(
-            self.run.authority.commit(&session, message)?,
-        ))
+        let report = blocking(|| self.run.authority.commit(&session, message))?;
+        Ok(convert::change_info(report))
     }
 
     fn rollback(&mut self, handle: Handle) -> SessionResult<()> {
         let session = self.session(&handle)?;
-        Ok(self.run.authority.rollback(&session)?)
+        Ok(blocking(|| self.run.authority.rollback(&session))?)
     }
 
     fn metadata(&mut self, handle: Handle) -> SessionResult<wit::Metadata> {

@@ -162,3 +162,57 @@ fn a_full_handle_table_is_an_error_and_leaves_no_session_behind() {
     assert!(matches!(error(&mut run, begun), WitError::Quota(_)));
     assert_eq!(run.begun(0).status(), Status::RolledBack);
 }
+
+/// Commits nothing before another task has run.
+struct Patient(parking_lot::Mutex<std::sync::mpsc::Receiver<()>>);
+
+impl crate::SessionAuthority for Patient {
+    fn begin(&self, _: &str, _: crate::BeginRequest) -> vfs::Result<vfs::Session> {
+        Err(vfs::Error::CrossSession)
+    }
+
+    fn open(&self, _: &str) -> vfs::Result<vfs::Session> {
+        Err(vfs::Error::CrossSession)
+    }
+
+    fn begin_nested(&self, _: &vfs::Session, _: crate::BeginRequest) -> vfs::Result<vfs::Session> {
+        Err(vfs::Error::CrossSession)
+    }
+
+    fn fork(&self, _: &vfs::Session, _: crate::BeginRequest) -> vfs::Result<vfs::Session> {
+        Err(vfs::Error::CrossSession)
+    }
+
+    fn commit(
+        &self,
+        _: &vfs::Session,
+        _: Option<String>,
+    ) -> Result<crate::CommitReport, crate::AuthorityError> {
+        let watchdog = std::time::Duration::from_secs(20);
+        match self.0.lock().recv_timeout(watchdog) {
+            Ok(()) => Ok(crate::CommitReport {
+                id: String::new(),
+                generation: 0,
+                entries: Vec::new(),
+            }),
+            Err(_stalled) => Err(vfs::Error::CrossSession.into()),
+        }
+    }
+
+    fn rollback(&self, _: &vfs::Session) -> vfs::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_commit_leaves_its_thread_to_other_runs() {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let committing = tokio::spawn(async move {
+        let mut run = Run::new();
+        run.state.authority = std::sync::Arc::new(Patient(parking_lot::Mutex::new(receiver)));
+        let current = run.view().current().expect("a handle");
+        drop(tokio::spawn(async move { sender.send(()) }));
+        run.view().commit(current, commit()).is_ok()
+    });
+    assert!(committing.await.expect("no panic"), "the other task waited");
+}
