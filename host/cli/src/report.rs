@@ -45,6 +45,8 @@ pub(crate) enum Settled {
     DryRun,
     Conflicted,
     RolledBack,
+    /// A commit failed and the base is not simply as it was.
+    InDoubt,
 }
 
 /// How the run ended.

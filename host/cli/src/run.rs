@@ -137,11 +137,8 @@ fn job(
     let name = args.agent.file_stem().unwrap_or_default().to_string_lossy();
     let is_reserved = format.is_json() || args.dry_run;
     let stages = (output.clone(), signals.clone());
-    let settling = if args.dry_run || args.hold {
-        "comparing"
-    } else {
-        "committing"
-    };
+    let is_commit = !args.dry_run && !args.hold;
+    let settling = if is_commit { "committing" } else { "comparing" };
     Ok(Job {
         task: Task {
             id: String::new(),
@@ -183,7 +180,9 @@ fn job(
             match stage {
                 Stage::Running => output.stage("running"),
                 Stage::Settling => {
-                    signals.settling();
+                    if is_commit {
+                        signals.committing();
+                    }
                     output.stage(settling);
                 }
             }
@@ -227,6 +226,7 @@ async fn note(
         }
         Settlement::Unchanged => report.outcome = Settled::Unchanged,
         Settlement::RolledBack => report.outcome = Settled::RolledBack,
+        Settlement::Failed(error) => unsettled(report, &error),
         Settlement::DryRun { entries, diff } => {
             report.outcome = Settled::DryRun;
             report.change = Some(Change::proposed(&entries));
@@ -247,28 +247,32 @@ async fn note(
     }
 }
 
+/// Writes down why a session could not be settled, and whether the base is as it was.
+fn unsettled(report: &mut Report, error: &SupervisorError) {
+    if error.leaves_traces() {
+        report.outcome = Settled::InDoubt;
+    }
+    report.fail(Failure::supervisor(&report.base, error));
+}
+
 async fn decide(report: &mut Report, held: Held, output: &Arc<Output>, signals: &Signals) {
-    let base = report.base.clone();
-    let failed = |error: &SupervisorError| Failure::supervisor(&base, error);
     let settled = match held.session().changes().map_err(SupervisorError::from) {
-        Err(error) => Err(failed(&error)),
+        Err(error) => Settlement::Failed(error),
         // There is nothing to decide.
-        Ok(entries) if entries.is_empty() => held.commit().map_err(|error| failed(&error)),
+        Ok(entries) if entries.is_empty() => held.commit().unwrap_or_else(Settlement::Failed),
         Ok(entries) => {
             report.change = Some(Change::proposed(&entries));
             output.proposal(report);
-            match hold::ask(&held, output, signals).await {
-                Ok(()) => held.commit().map_err(|error| failed(&error)),
-                Err(failure) => {
-                    held.discard();
-                    Err(failure)
-                }
+            let decision = hold::ask(&held, output, signals).await;
+            report.change = None;
+            if let Err(failure) = decision {
+                held.discard();
+                report.fail(failure);
+                return;
             }
+            signals.committing();
+            held.commit().unwrap_or_else(Settlement::Failed)
         }
     };
-    report.change = None;
-    match settled {
-        Ok(settlement) => Box::pin(note(report, settlement, output, signals)).await,
-        Err(failure) => report.fail(failure),
-    }
+    Box::pin(note(report, settled, output, signals)).await;
 }

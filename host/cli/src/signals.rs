@@ -1,5 +1,5 @@
 //! Ctrl-C and its kin: the first stops the run, so that its session is rolled back; the second
-//! kills the process.
+//! kills the process. During a commit neither does: killed there, it would leave half of it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,7 +19,7 @@ const NUMBERS: [(u8, &str); 3] = [(1, "SIGHUP"), (2, "SIGINT"), (15, "SIGTERM")]
 pub(crate) struct Signals {
     heard: watch::Receiver<Option<u8>>,
     cancellation: Cancellation,
-    is_settling: Arc<AtomicBool>,
+    is_committing: Arc<AtomicBool>,
 }
 
 impl Signals {
@@ -30,7 +30,7 @@ impl Signals {
         let signals = Self {
             heard,
             cancellation: Cancellation::new(),
-            is_settling: Arc::default(),
+            is_committing: Arc::default(),
         };
         for (number, name) in NUMBERS {
             let mut stream = signal(SignalKind::from_raw(number.into())).map_err(|error| {
@@ -66,22 +66,59 @@ impl Signals {
         }
     }
 
-    /// From now on the base may be changing, which is not to be cut short.
-    pub(crate) fn settling(&self) {
-        self.is_settling.store(true, Ordering::Relaxed);
+    /// From now on the base is being changed, which is not to be cut short.
+    pub(crate) fn committing(&self) {
+        self.is_committing.store(true, Ordering::SeqCst);
     }
 
     fn take(&self, sender: &watch::Sender<Option<u8>>, number: u8, name: &str, output: &Output) {
-        if self.number().is_some() {
-            std::process::exit(Code::Signal(number).number().into());
+        match reaction(self.is_committing.load(Ordering::SeqCst), self.number()) {
+            Reaction::Kill => std::process::exit(Code::Signal(number).number().into()),
+            Reaction::Wait => {
+                output.say(&format!(
+                    "{name}: the commit is under way and ends by itself\n"
+                ));
+            }
+            Reaction::Stop => {
+                output.say(&format!(
+                    "{name}: stopping the run; once more kills the process\n"
+                ));
+            }
         }
-        let what = if self.is_settling.load(Ordering::Relaxed) {
-            "settling is under way and ends by itself"
-        } else {
-            "stopping the run"
-        };
-        output.say(&format!("{name}: {what}; once more kills the process\n"));
-        sender.send_replace(Some(number));
+        sender.send_replace(self.number().or(Some(number)));
         self.cancellation.cancel();
+    }
+}
+
+/// What a signal does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reaction {
+    Stop,
+    Wait,
+    Kill,
+}
+
+fn reaction(is_committing: bool, earlier: Option<u8>) -> Reaction {
+    match (is_committing, earlier) {
+        (true, _) => Reaction::Wait,
+        (false, None) => Reaction::Stop,
+        (false, Some(_)) => Reaction::Kill,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_number_of_signals_ends_a_commit_half_way() {
+        let check = |is_committing, earlier, expected| {
+            assert_eq!(reaction(is_committing, earlier), expected);
+        };
+        check(false, None, Reaction::Stop);
+        check(false, Some(2), Reaction::Kill);
+        check(true, None, Reaction::Wait);
+        // A closed terminal sends SIGHUP twice, and wrappers pass Ctrl-C on.
+        check(true, Some(1), Reaction::Wait);
     }
 }

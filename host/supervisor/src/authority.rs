@@ -10,6 +10,7 @@ use workspace::{
     BeginOptions, ChangeInfo, CommitOptions, CommitOutcome, Workspace, WorkspaceError,
 };
 
+use crate::error::leaves_traces;
 use crate::grants::Grants;
 
 /// The authority of one run.
@@ -17,10 +18,21 @@ pub(crate) struct TaskAuthority {
     workspace: Arc<Workspace>,
     own: Session,
     grants: Grants,
-    /// Ids of the sessions that were begun over granted bases.
+    /// Ids of the sessions that were begun over granted bases and are not settled.
     begun: Mutex<HashSet<String>>,
-    /// What the guest committed of its own session, for whoever settles the run.
-    own_change: Mutex<Option<ChangeInfo>>,
+    /// What the guest's own commits came to, for whoever settles the run.
+    own_end: Mutex<Option<OwnEnd>>,
+}
+
+/// How a session of the run ended before the run did, as far as it touched the run's base.
+#[derive(Debug)]
+pub(crate) enum OwnEnd {
+    /// The guest committed its own session.
+    Committed(ChangeInfo),
+    /// The same, and there was nothing to commit.
+    Unchanged,
+    /// A commit left something that a person has to know of, whatever the guest made of it.
+    Failed(WorkspaceError),
 }
 
 impl TaskAuthority {
@@ -31,12 +43,12 @@ impl TaskAuthority {
             own,
             grants,
             begun: Mutex::default(),
-            own_change: Mutex::default(),
+            own_end: Mutex::default(),
         }
     }
 
-    pub(crate) fn take_own_change(&self) -> Option<ChangeInfo> {
-        self.own_change.lock().take()
+    pub(crate) fn take_own_end(&self) -> Option<OwnEnd> {
+        self.own_end.lock().take()
     }
 
     /// Whether a commit of the session goes no further than the task was granted.
@@ -66,6 +78,19 @@ impl TaskAuthority {
 
     fn note_begun(&self, session: &Session) {
         self.begun.lock().insert(session.id().to_owned());
+    }
+
+    /// Forgets a session that is settled: a guest may begin any number, one after the other.
+    fn note_settled(&self, session: &Session) {
+        if session.status() != Status::Open {
+            self.begun.lock().remove(session.id());
+        }
+    }
+
+    fn note_end(&self, session: &Session, end: OwnEnd) {
+        if session.is_same(&self.own) || matches!(end, OwnEnd::Failed(_)) {
+            *self.own_end.lock() = Some(end);
+        }
     }
 }
 
@@ -121,20 +146,28 @@ impl SessionAuthority for TaskAuthority {
             return Err(denied(detail, "commit".to_owned()).into());
         }
         let committed = self.workspace.commit(session, &CommitOptions { message });
-        match committed.map_err(narrowed)? {
-            CommitOutcome::Applied(change) => {
+        self.note_settled(session);
+        match committed {
+            Ok(CommitOutcome::Applied(change)) => {
                 let report = report(&change);
-                if session.is_same(&self.own) {
-                    *self.own_change.lock() = Some(change);
-                }
+                self.note_end(session, OwnEnd::Committed(change));
                 Ok(report)
             }
-            CommitOutcome::Unchanged => Ok(CommitReport {
-                id: String::new(),
-                generation: 0,
-                entries: Vec::new(),
-            }),
-            CommitOutcome::Conflicted(conflicts) => Err(AuthorityError::Conflicted(conflicts)),
+            Ok(CommitOutcome::Unchanged) => {
+                self.note_end(session, OwnEnd::Unchanged);
+                Ok(CommitReport {
+                    id: String::new(),
+                    generation: 0,
+                    entries: Vec::new(),
+                })
+            }
+            Ok(CommitOutcome::Conflicted(conflicts)) => Err(AuthorityError::Conflicted(conflicts)),
+            Err(error) => {
+                if leaves_traces(&error) {
+                    self.note_end(session, OwnEnd::Failed(error.clone()));
+                }
+                Err(narrowed(error).into())
+            }
         }
     }
 
@@ -142,7 +175,9 @@ impl SessionAuthority for TaskAuthority {
         if session.status() != Status::Open {
             return Ok(());
         }
-        self.workspace.rollback(session).map_err(narrowed)
+        let rolled_back = self.workspace.rollback(session).map_err(narrowed);
+        self.note_settled(session);
+        rolled_back
     }
 }
 
@@ -167,8 +202,20 @@ fn denied(detail: String, grant: String) -> vfs::Error {
 fn narrowed(error: WorkspaceError) -> vfs::Error {
     match error {
         WorkspaceError::Session(error) => error,
-        error => vfs::Error::Unsupported {
-            detail: format!("this commit ({:?})", error.kind()),
+        WorkspaceError::Limit { which, used, limit } => vfs::Error::Quota { which, used, limit },
+        WorkspaceError::Io { path, source, .. } => vfs::Error::Io {
+            path: Some(path),
+            source,
         },
+        error => {
+            let cause = format!("the commit failed ({:?})", error.kind());
+            vfs::Error::Io {
+                path: None,
+                source: Arc::new(std::io::Error::other(cause)),
+            }
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

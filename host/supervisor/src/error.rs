@@ -12,3 +12,20 @@ pub enum SupervisorError {
     #[error(transparent)]
     Session(#[from] vfs::Error),
 }
+
+impl SupervisorError {
+    /// Whether the base may be other than it was before, although nothing was committed as asked:
+    /// the error says what is where.
+    pub fn leaves_traces(&self) -> bool {
+        matches!(self, Self::Workspace(error) if leaves_traces(error))
+    }
+}
+
+pub(crate) fn leaves_traces(error: &WorkspaceError) -> bool {
+    matches!(
+        error,
+        WorkspaceError::NeedsRecovery { .. }
+            | WorkspaceError::NotDurable { .. }
+            | WorkspaceError::Interfered { .. }
+    )
+}

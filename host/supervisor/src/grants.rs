@@ -9,7 +9,7 @@ use workspace::BaseHandle;
 /// What a task was granted. The default is nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Grants {
-    /// Whether the guest may itself commit the session of its run.
+    /// Whether the guest may itself commit the session of its run; only under `Policy::Commit`.
     pub commit: bool,
     /// The bases, by the name a guest uses, over which it may begin sessions and commit them.
     pub bases: BTreeMap<String, Arc<BaseHandle>>,

@@ -115,6 +115,14 @@ impl Job {
         }
     }
 
+    /// What the guest may do. Only where the host would commit as well may the guest do it: after
+    /// its commit there would be nothing left to decide or to discard.
+    pub(crate) fn effective_grants(&self) -> Grants {
+        let mut grants = self.grants.clone();
+        grants.commit &= self.policy == Policy::Commit;
+        grants
+    }
+
     pub(crate) fn into_request(
         self,
         session: Session,

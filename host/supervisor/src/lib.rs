@@ -62,21 +62,24 @@ impl Supervisor {
     ///
     /// # Errors
     ///
-    /// `Workspace` when the session cannot be begun or its commit fails. How the run itself ended
-    /// is in `Finished::report`, and a conflict is a settlement.
+    /// `Workspace` when the session cannot be begun. How the run itself ended is in
+    /// `Finished::report`; a conflict and a commit that failed are settlements.
     pub async fn run(&self, agent: &Agent, job: Job) -> Result<Finished, SupervisorError> {
         let session = self.workspace.begin(&job.base, job.begin_options())?;
         let rollback = settle::RollbackOnDrop::new(&self.workspace, &session);
         let authority = Arc::new(authority::TaskAuthority::new(
             &self.workspace,
             &session,
-            job.grants.clone(),
+            job.effective_grants(),
         ));
         (job.on_stage)(Stage::Running);
         let (request, plan) = job.into_request(session.clone(), authority.clone());
         let report = self.runtime.run(agent, request).await;
         plan.announce(Stage::Settling);
-        let settlement = settle::settle(&self.workspace, &session, &report, &plan, &authority)?;
+        let settled = runtime::blocking(|| {
+            settle::settle(&self.workspace, &session, &report, &plan, &authority)
+        });
+        let settlement = settled.unwrap_or_else(Settlement::Failed);
         rollback.disarm();
         Ok(Finished {
             session_id: session.id().to_owned(),

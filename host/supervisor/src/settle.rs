@@ -6,7 +6,7 @@ use runtime::RunReport;
 use vfs::{ChangeEntry, Conflict, Session, Status};
 use workspace::{ChangeInfo, CommitOptions, CommitOutcome, Workspace};
 
-use crate::authority::TaskAuthority;
+use crate::authority::{OwnEnd, TaskAuthority};
 use crate::error::SupervisorError;
 use crate::job::{Plan, Policy};
 
@@ -46,6 +46,9 @@ pub enum Settlement {
     },
     /// The run did not succeed, and nothing of it is left.
     RolledBack,
+    /// The session could not be settled, though its run may have succeeded. The error says what is
+    /// where; a session that was still open is rolled back.
+    Failed(SupervisorError),
 }
 
 /// An open session that waits for a decision; dropped undecided, it is rolled back.
@@ -85,13 +88,17 @@ pub(crate) fn settle(
     plan: &Plan,
     authority: &TaskAuthority,
 ) -> Result<Settlement, SupervisorError> {
-    if let Some(change) = authority.take_own_change() {
+    let succeeded = report.outcome.is_success();
+    let rollback = RollbackOnDrop::new(workspace, session);
+    match authority.take_own_end() {
         // The guest committed the session itself, as it was granted; how it went on after that
         // cannot undo it.
-        return Ok(Settlement::Committed(change));
+        Some(OwnEnd::Committed(change)) => return Ok(Settlement::Committed(change)),
+        Some(OwnEnd::Unchanged) if succeeded => return Ok(Settlement::Unchanged),
+        Some(OwnEnd::Failed(error)) => return Err(error.into()),
+        Some(OwnEnd::Unchanged) | None => {}
     }
-    let rollback = RollbackOnDrop::new(workspace, session);
-    if !report.outcome.is_success() || session.status() != Status::Open {
+    if !succeeded || session.status() != Status::Open {
         drop(rollback);
         return Ok(Settlement::RolledBack);
     }

@@ -174,6 +174,12 @@ fn put_settled(text: &mut String, report: &Report) {
                 format_args!("{YELLOW}not committed{YELLOW:#}: {base} was not touched"),
             );
         }
+        Settled::InDoubt => {
+            put(
+                text,
+                format_args!("{RED}in doubt{RED:#}: the error says what is where in {base}"),
+            );
+        }
         Settled::RolledBack => {
             put(
                 text,

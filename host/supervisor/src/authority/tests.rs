@@ -1,0 +1,138 @@
+//! What a guest may commit, what is remembered of it, and what it is told of a failure.
+
+use cap_std::ambient_authority;
+use store::disk::fault::{Fault, FaultPlan};
+use store::disk::{FaultDir, RealDir};
+use workspace::{BaseHandle, WorkspaceLimits, WorkspaceOptions};
+
+use super::*;
+use crate::job::{Job, Policy};
+
+const SCRATCH: &str = "vfs://scratch";
+
+fn workspace() -> Arc<Workspace> {
+    Arc::new(Workspace::new(WorkspaceOptions::default()))
+}
+
+fn begin(workspace: &Workspace, base: &Arc<BaseHandle>) -> Session {
+    workspace
+        .begin(base, BeginOptions::default())
+        .expect("begun")
+}
+
+fn authority(workspace: &Arc<Workspace>, own: &Session) -> TaskAuthority {
+    let mut grants = Grants {
+        commit: true,
+        ..Grants::default()
+    };
+    grants
+        .bases
+        .insert(SCRATCH.to_owned(), workspace.memory("scratch"));
+    TaskAuthority::new(workspace, own, grants)
+}
+
+#[test]
+fn a_guest_commits_only_where_the_host_would() {
+    let base = workspace().memory("base");
+    let check = |policy, expected| {
+        let mut job = Job::new(base.clone());
+        job.policy = policy;
+        job.grants.commit = true;
+        assert_eq!(job.effective_grants().commit, expected, "{policy:?}");
+    };
+    check(Policy::Commit, true);
+    check(Policy::DryRun, false);
+    check(Policy::Hold, false);
+}
+
+#[test]
+fn sessions_that_are_settled_are_forgotten() {
+    let workspace = workspace();
+    let own = begin(&workspace, &workspace.memory("base"));
+    let authority = authority(&workspace, &own);
+    let one = authority.begin(SCRATCH, BeginRequest::default());
+    let two = authority.begin(SCRATCH, BeginRequest::default());
+    authority
+        .rollback(&one.expect("begun"))
+        .expect("rolled back");
+    authority
+        .commit(&two.expect("begun"), None)
+        .expect("committed");
+    assert_eq!(authority.begun.lock().len(), 0);
+}
+
+#[test]
+fn the_ends_of_the_own_session_are_remembered() {
+    let workspace = workspace();
+    let base = workspace.memory("base");
+    let own = begin(&workspace, &base);
+    let unchanged = authority(&workspace, &own);
+    unchanged.commit(&own, None).expect("committed");
+    assert!(matches!(unchanged.take_own_end(), Some(OwnEnd::Unchanged)));
+    let own = begin(&workspace, &base);
+    own.write("a", b"a").expect("written");
+    let changed = authority(&workspace, &own);
+    changed.commit(&own, None).expect("committed");
+    assert!(matches!(changed.take_own_end(), Some(OwnEnd::Committed(_))));
+}
+
+#[test]
+fn a_full_workspace_is_a_limit_to_the_guest() {
+    let limits = WorkspaceLimits {
+        sessions_max: 1,
+        ..WorkspaceLimits::default()
+    };
+    let workspace = Arc::new(Workspace::new(WorkspaceOptions {
+        limits,
+        ..WorkspaceOptions::default()
+    }));
+    let own = begin(&workspace, &workspace.memory("base"));
+    let error = authority(&workspace, &own).begin(SCRATCH, BeginRequest::default());
+    let error = error.expect_err("full");
+    assert!(
+        matches!(
+            error,
+            vfs::Error::Quota {
+                which: "sessions",
+                ..
+            }
+        ),
+        "{error:?}"
+    );
+}
+
+/// Commits one file with the fault; tells how the commit ended and where the flushes were.
+fn commit_with(fault: Fault) -> (Option<OwnEnd>, Vec<u64>) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let root = cap_std::fs::Dir::open_ambient_dir(directory.path(), ambient_authority());
+    let root = RealDir::open(root.expect("opened")).expect("opened");
+    let plan = FaultPlan::new(fault);
+    let workspace = workspace();
+    let base = workspace.directory(FaultDir::wrap(root, plan.clone()), "file:///base");
+    let own = begin(&workspace, &base.expect("a base"));
+    own.write("file", b"content").expect("written");
+    let authority = authority(&workspace, &own);
+    // The guest may well ignore what it is told.
+    let _ignored = authority.commit(&own, None);
+    let flushes = (0..).zip(plan.log());
+    let flushes = flushes.filter(|(_, call)| call.method == "sync_fs");
+    (
+        authority.take_own_end(),
+        flushes.map(|(at, _)| at).collect(),
+    )
+}
+
+#[test]
+fn a_commit_that_is_not_durable_is_not_left_to_the_guest_to_tell() {
+    let (end, flushes) = commit_with(Fault::NEVER);
+    assert!(matches!(end, Some(OwnEnd::Committed(_))));
+    let last = Fault {
+        fail_at: flushes.last().copied(),
+        ..Fault::NEVER
+    };
+    let (end, _) = commit_with(last);
+    assert!(
+        matches!(end, Some(OwnEnd::Failed(WorkspaceError::NotDurable { .. }))),
+        "{end:?}"
+    );
+}
