@@ -36,18 +36,14 @@ struct Document {
 /// Inspects a component; the outer error is that of printing.
 pub(crate) fn inspect(args: &InspectArgs, output: &Arc<Output>) -> io::Result<Code> {
     match examine(args, output) {
-        Err(failure) => {
-            let code = failure.code;
-            output.refusal(failure)?;
-            Ok(code)
-        }
+        Err(failure) => crate::refuse(failure, output),
         Ok(document) => {
-            output.document(&sections(&document), &document)?;
-            Ok(if document.runnable {
+            let code = if document.runnable {
                 Code::Ok
             } else {
                 Code::Failed
-            })
+            };
+            crate::printed(output.document(&sections(&document), &document), code)
         }
     }
 }

@@ -37,8 +37,6 @@ pub fn main() -> ExitCode {
     let output = Arc::new(Output::new(cli.format));
     match dispatch(cli, &output) {
         Ok(code) => code.into(),
-        // Whoever read our output has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Code::Ok.into(),
         Err(error) => {
             output.say(&format!("error: the result cannot be printed: {error}\n"));
             Code::Failed.into()
@@ -57,8 +55,7 @@ fn dispatch(cli: Cli, output: &Arc<Output>) -> io::Result<Code> {
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "session-fs", &mut script);
-            output.raw(&script)?;
-            Ok(Code::Ok)
+            printed(output.raw(&script), Code::Ok)
         }
     }
 }
@@ -77,8 +74,8 @@ fn run(args: RunArgs, format: args::Format, output: &Arc<Output>) -> io::Result<
     tokio.shutdown_background();
     match result {
         Ok(report) => {
-            output.report(&report)?;
-            Ok(Code::Of(report.exit_code))
+            let code = Code::Of(report.exit_code);
+            printed(output.report(&report), code)
         }
         Err(failure) => refuse(failure, output),
     }
@@ -86,6 +83,28 @@ fn run(args: RunArgs, format: args::Format, output: &Arc<Output>) -> io::Result<
 
 fn refuse(failure: Failure, output: &Output) -> io::Result<Code> {
     let code = failure.code;
-    output.refusal(failure)?;
-    Ok(code)
+    printed(output.refusal(failure), code)
+}
+
+/// The code to end with after the result was printed: whoever stopped reading has seen enough, and
+/// what became of the command is as it was.
+fn printed(printed: io::Result<()>, code: Code) -> io::Result<Code> {
+    match printed {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(code),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_that_went_away_does_not_make_a_failure_a_success() {
+        let broken = || Err(io::ErrorKind::BrokenPipe.into());
+        assert_eq!(printed(broken(), Code::Limit).ok(), Some(Code::Limit));
+        assert_eq!(printed(broken(), Code::Ok).ok(), Some(Code::Ok));
+        assert_eq!(printed(Ok(()), Code::Conflict).ok(), Some(Code::Conflict));
+        assert!(printed(Err(io::ErrorKind::StorageFull.into()), Code::Ok).is_err());
+    }
 }

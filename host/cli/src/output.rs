@@ -3,6 +3,7 @@
 //! Keeps apart what belongs on stdout and what on stderr, so that pipes stay clean, and lets nothing
 //! of a guest's reach a terminal as a control sequence.
 
+mod guest_text;
 mod json;
 mod progress;
 mod table;
@@ -11,15 +12,16 @@ mod text;
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anstream::adapter::StripBytes;
 use runtime::OutputSink;
 use serde::Serialize;
 
 use crate::args::Format;
 use crate::exit::Failure;
 use crate::report::{Refusal, Report};
+use guest_text::GuestText;
 use progress::Progress;
 pub(crate) use table::{Row, Section};
+pub(crate) use text::clean;
 
 /// Where the process prints.
 pub(crate) struct Output {
@@ -60,7 +62,7 @@ impl Output {
             Stream::Stdout => io::stdout().is_terminal(),
             Stream::Stderr => io::stderr().is_terminal(),
         };
-        let strip = is_terminal.then(|| Mutex::new(StripBytes::new()));
+        let strip = is_terminal.then(|| Mutex::new(GuestText::default()));
         Arc::new(GuestStream {
             output: self.clone(),
             stream,
@@ -77,13 +79,14 @@ impl Output {
         self.progress.clear();
         match self.format {
             Format::Table => {
-                match &report.diff {
-                    Some(diff) if io::stdout().is_terminal() => self.stdout(&table::diff(diff))?,
-                    Some(diff) => self.raw(diff.as_bytes())?,
-                    None => self.stdout(&table::result(report))?,
-                }
+                let printed = match &report.diff {
+                    Some(diff) if io::stdout().is_terminal() => self.stdout(&table::diff(diff)),
+                    Some(diff) => self.raw(diff.as_bytes()),
+                    None => self.stdout(&table::result(report)),
+                };
+                // Also when stdout is gone: what was committed is to be said in any case.
                 self.say(&table::summary(report));
-                Ok(())
+                printed
             }
             Format::Json => self.raw(json::object(report).as_bytes()),
             Format::Jsonl => self.raw(json::lines(report).as_bytes()),
@@ -157,7 +160,7 @@ struct GuestStream {
     output: Arc<Output>,
     stream: Stream,
     /// For a terminal: takes the control sequences away, which a guest could use to lie or worse.
-    strip: Option<Mutex<StripBytes>>,
+    strip: Option<Mutex<GuestText>>,
 }
 
 impl OutputSink for GuestStream {
@@ -168,7 +171,7 @@ impl OutputSink for GuestStream {
             None => self.put(bytes),
             Some(strip) => {
                 let mut strip = strip.lock().unwrap_or_else(PoisonError::into_inner);
-                strip.strip_next(bytes).try_for_each(|part| self.put(part))
+                self.put(&strip.next(bytes))
             }
         };
     }

@@ -1,12 +1,12 @@
 //! Asking a person, or whoever writes to stdin, what is to become of a held session.
 
-use std::io::{self, BufRead, IsTerminal};
+use std::io::{self, BufRead, IsTerminal, Read};
 use std::sync::Arc;
 
 use supervisor::Held;
 
-use crate::exit::{Code, Failure};
-use crate::output::Output;
+use crate::exit::{Code, Failure, chain};
+use crate::output::{Output, clean};
 use crate::signals::Signals;
 
 const QUESTION: &str = "commit, roll back or show the diff? [c/r/d] ";
@@ -56,17 +56,25 @@ pub(super) async fn ask(
             }
             Some(Answer::Diff) => match held.session().diff() {
                 Ok(diff) => output.diff(&diff),
-                Err(error) => output.say(&format!("no diff: {error}\n")),
+                Err(error) => output.say(&format!("no diff: {}\n", clean(&chain(&error)))),
             },
             None => output.say("not understood: answer `commit`, `rollback` or `diff`\n"),
         }
     }
 }
 
-/// One line of stdin; `None` at its end.
 fn read_line() -> io::Result<Option<String>> {
+    read_answer(&mut io::stdin().lock())
+}
+
+/// One line, or the beginning of one that is too long to be an answer; `None` at the end.
+fn read_answer(input: &mut impl BufRead) -> io::Result<Option<String>> {
     let mut line = String::new();
-    let read = io::Read::take(io::stdin().lock(), ANSWER_BYTES_MAX).read_line(&mut line)?;
+    let read = input.take(ANSWER_BYTES_MAX).read_line(&mut line)?;
+    if read as u64 == ANSWER_BYTES_MAX && !line.ends_with('\n') {
+        // The rest of it is no answer of its own.
+        input.skip_until(b'\n')?;
+    }
     Ok((read > 0).then_some(line))
 }
 
@@ -93,5 +101,16 @@ mod tests {
         check("d", Some(Answer::Diff));
         check("\n", None);
         check("yes\n", None);
+    }
+
+    #[test]
+    fn the_end_of_a_long_line_is_no_answer() {
+        let max = usize::try_from(ANSWER_BYTES_MAX).expect("small");
+        let input = format!("{}commit\nrollback", "x".repeat(max));
+        let mut input = input.as_bytes();
+        let mut next = || read_answer(&mut input).expect("readable");
+        assert_eq!(next().as_deref().and_then(parse), None);
+        assert_eq!(next().as_deref().and_then(parse), Some(Answer::RollBack));
+        assert_eq!(next(), None);
     }
 }
