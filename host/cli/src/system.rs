@@ -38,6 +38,14 @@ impl IdSource for RandomIds {
         // The lower half of it is random but for two bits.
         Uuid::now_v7().as_u64_pair().1
     }
+
+    fn secret(&self) -> [u8; 32] {
+        let (first, second) = (Uuid::new_v4(), Uuid::new_v4());
+        let mut secret = [0; 32];
+        secret[..16].copy_from_slice(first.as_bytes());
+        secret[16..].copy_from_slice(second.as_bytes());
+        secret
+    }
 }
 
 /// How long something takes.

@@ -11,6 +11,7 @@ mod real;
 use std::any::Any;
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::Name;
@@ -175,6 +176,26 @@ pub trait Dir: Send + Sync + fmt::Debug {
     /// As [`Dir::sync`].
     fn sync_fs(&self) -> io::Result<()>;
 
+    /// Checks that entries can be made, renamed and removed here: rights, a read-only file system,
+    /// an immutable or append-only directory.
+    ///
+    /// # Errors
+    ///
+    /// What the attempt would fail with, as far as it is known beforehand.
+    fn check_writable(&self) -> io::Result<()>;
+
+    /// Describes the object `name`, and checks that nothing about the object itself keeps it from
+    /// being renamed or removed.
+    ///
+    /// # Errors
+    ///
+    /// `PermissionDenied` when it is immutable or append-only.
+    fn stat_movable(&self, name: &Name) -> io::Result<Fingerprint>;
+
+    /// A path by which a library that opens files itself reaches this directory for as long as the
+    /// handle lives; `None` when it is not a directory of the kernel's.
+    fn os_path(&self) -> Option<PathBuf>;
+
     /// What a flush is worth here.
     fn durability(&self) -> io::Result<Durability>;
 
@@ -199,6 +220,14 @@ pub trait File: Send + Sync + fmt::Debug {
 
     /// Cuts or extends the file with zeros to `len` bytes.
     fn set_len(&self, len: u64) -> io::Result<()>;
+
+    /// Reserves room on the disk for the first `len` bytes and makes the file at least that long;
+    /// what was not written reads as zeros.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` where the file system cannot reserve.
+    fn allocate(&self, len: u64) -> io::Result<()>;
 
     /// Sets the permission bits to exactly `mode & 0o777`: never setuid, setgid or sticky.
     fn set_mode(&self, mode: u32) -> io::Result<()>;

@@ -91,8 +91,9 @@ pub enum Version {
     File {
         /// Bytes of its content.
         size: u64,
-        /// Digest of its content.
-        digest: Digest,
+        /// Digest of its content; `None` where nobody had to read it: for what was replaced or
+        /// removed, and for what was only moved.
+        digest: Option<Digest>,
         /// Whether it may be executed.
         executable: bool,
         /// The time of its content, where the session set it on purpose.

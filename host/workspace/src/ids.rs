@@ -10,6 +10,9 @@ pub trait IdSource: Send + Sync + fmt::Debug {
 
     /// A number that nothing else was given: of a file system, of a transaction.
     fn number(&self) -> u64;
+
+    /// 32 bytes that nobody can guess, as the key of a store.
+    fn secret(&self) -> [u8; 32];
 }
 
 /// Counts from 1: for tests and for runs that must repeat exactly.
@@ -29,5 +32,12 @@ impl IdSource for CountingIds {
 
     fn number(&self) -> u64 {
         self.numbers_count.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Counted as well: whoever repeats a run repeats its keys.
+    fn secret(&self) -> [u8; 32] {
+        let mut secret = [0; 32];
+        secret[..8].copy_from_slice(&self.number().to_le_bytes());
+        secret
     }
 }

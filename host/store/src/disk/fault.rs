@@ -8,6 +8,7 @@
 use std::any::Any;
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Dir, Durability, File, Fingerprint, Listing, LockGuard, RenameMode};
@@ -287,6 +288,21 @@ impl Dir for FaultDir {
         self.inner.sync_fs()
     }
 
+    fn check_writable(&self) -> io::Result<()> {
+        self.plan.check("check_writable", "")?;
+        self.inner.check_writable()
+    }
+
+    fn stat_movable(&self, name: &Name) -> io::Result<Fingerprint> {
+        self.plan.check("stat_movable", name)?;
+        self.inner.stat_movable(name)
+    }
+
+    /// `None`: what a library does behind this disk's back could not be made to fail.
+    fn os_path(&self) -> Option<PathBuf> {
+        None
+    }
+
     fn durability(&self) -> io::Result<Durability> {
         self.plan.check("durability", "")?;
         self.inner.durability()
@@ -339,6 +355,11 @@ impl File for FaultFile {
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.check("file.set_len")?;
         self.inner.set_len(len)
+    }
+
+    fn allocate(&self, len: u64) -> io::Result<()> {
+        self.check("file.allocate")?;
+        self.inner.allocate(len)
     }
 
     fn set_mode(&self, mode: u32) -> io::Result<()> {

@@ -5,7 +5,9 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::fs::{AtFlags, FlockOperation, Mode, Statx, StatxFlags, Timespec, Timestamps};
+use rustix::fs::{
+    AtFlags, FallocateFlags, FlockOperation, Mode, Statx, StatxFlags, Timespec, Timestamps,
+};
 use rustix::io::{Errno, retry_on_intr};
 
 use super::{File, FileKind, Fingerprint};
@@ -54,6 +56,14 @@ impl File for RealFile {
     fn set_len(&self, len: u64) -> io::Result<()> {
         check_range(len, 0)?;
         Ok(retry_on_intr(|| rustix::fs::ftruncate(&self.handle, len))?)
+    }
+
+    fn allocate(&self, len: u64) -> io::Result<()> {
+        check_range(len, 0)?;
+        let flags = FallocateFlags::empty();
+        Ok(retry_on_intr(|| {
+            rustix::fs::fallocate(&self.handle, flags, 0, len)
+        })?)
     }
 
     fn set_mode(&self, mode: u32) -> io::Result<()> {

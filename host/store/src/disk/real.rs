@@ -6,11 +6,15 @@
 
 use std::any::Any;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags, ResolveFlags, SeekFrom, Statx};
+use rustix::fs::{
+    Access, AtFlags, FileType, Mode, OFlags, RenameFlags, ResolveFlags, SeekFrom, Statx,
+    StatxAttributes,
+};
 use rustix::io::{Errno, retry_on_intr};
 
 use super::handle::{DESCRIPTION, HeldLock, RealFile, describe, fingerprint, kind};
@@ -271,6 +275,29 @@ impl Dir for RealDir {
         Ok(rustix::fs::syncfs(self.flushing()?)?)
     }
 
+    fn check_writable(&self) -> io::Result<()> {
+        require_movable(&describe(&self.handle)?)?;
+        let access = Access::WRITE_OK | Access::EXEC_OK;
+        let flags = AtFlags::EACCESS;
+        let checked = retry_on_intr(|| rustix::fs::accessat(&self.handle, c".", access, flags));
+        match checked {
+            // Without faccessat2 (Linux 5.8) the attempt itself has to show it.
+            Err(Errno::NOSYS | Errno::INVAL) => Ok(()),
+            checked => Ok(checked?),
+        }
+    }
+
+    fn stat_movable(&self, name: &Name) -> io::Result<Fingerprint> {
+        let statx = self.describe_entry(name)?;
+        require_movable(&statx)?;
+        Ok(fingerprint(&statx))
+    }
+
+    fn os_path(&self) -> Option<PathBuf> {
+        let handle = self.handle.as_raw_fd();
+        Some(PathBuf::from(format!("/proc/self/fd/{handle}")))
+    }
+
     fn durability(&self) -> io::Result<Durability> {
         let statfs = retry_on_intr(|| rustix::fs::fstatfs(&self.handle))?;
         // Magic numbers of statfs(2). ext2, ext3 and ext4 share one.
@@ -397,6 +424,15 @@ fn require_regular(name: &Name, statx: &Statx) -> io::Result<()> {
     } else {
         Err(not_regular(name))
     }
+}
+
+/// Refuses what no rename or removal succeeds on, whoever asks.
+fn require_movable(statx: &Statx) -> rustix::io::Result<()> {
+    let fixed = StatxAttributes::IMMUTABLE | StatxAttributes::APPEND;
+    if statx.stx_attributes.intersects(fixed) {
+        return Err(Errno::PERM);
+    }
+    Ok(())
 }
 
 fn not_regular(name: &Name) -> io::Error {

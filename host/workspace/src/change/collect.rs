@@ -40,8 +40,6 @@ impl<'a> Collector<'a> {
         message: Option<String>,
         committed_at: Timestamp,
     ) -> vfs::Result<Change> {
-        let departures = self.departures()?;
-        let arrivals = self.arrivals(&departures)?;
         let session = self.sealed.session();
         Ok(Change {
             base: origin.base.name().to_owned(),
@@ -51,33 +49,32 @@ impl<'a> Collector<'a> {
             metadata: session.metadata().clone(),
             message,
             committed_at,
-            departures,
-            arrivals,
+            departures: self.departures(),
+            arrivals: self.arrivals()?,
             updates: self.updates()?,
         })
     }
 
-    fn departures(&self) -> vfs::Result<Vec<Departure>> {
+    fn departures(&self) -> Vec<Departure> {
         let set = &self.sealed.change_set().departures;
-        let described = set.iter().map(|departure| {
-            Ok(Departure {
-                path: departure.path.clone(),
-                before: self.version(&departure.before, None)?,
-                moved_to: departure.moved_to.clone(),
-            })
+        let described = set.iter().map(|departure| Departure {
+            path: departure.path.clone(),
+            before: seen_version(&departure.before),
+            moved_to: departure.moved_to.clone(),
         });
         described.collect()
     }
 
-    fn arrivals(&self, departures: &[Departure]) -> vfs::Result<Vec<Arrival>> {
+    fn arrivals(&self) -> vfs::Result<Vec<Arrival>> {
         let set = &self.sealed.change_set().arrivals;
         let described = set.iter().map(|arrival| {
-            let source = arrival.moved_from.as_ref().filter(|_| !arrival.changed);
-            let known = source.and_then(|source| digest_at(departures, source));
-            let known = known.or_else(|| self.after.get(&arrival.path).copied());
+            let after = match arrival.moved_from.is_some() && !arrival.changed {
+                true => seen_version(&arrival.after),
+                false => self.version(&arrival.path, &arrival.after)?,
+            };
             Ok(Arrival {
                 path: arrival.path.clone(),
-                after: self.version(&arrival.after, known)?,
+                after,
                 moved_from: arrival.moved_from.clone(),
             })
         });
@@ -87,30 +84,24 @@ impl<'a> Collector<'a> {
     fn updates(&self) -> vfs::Result<Vec<Update>> {
         let set = &self.sealed.change_set().updates;
         let described = set.iter().map(|update| {
-            let known = self.after.get(&update.path).copied();
             Ok(Update {
                 path: update.path.clone(),
                 source: update.source.clone(),
-                before: self.version(&update.before, None)?,
-                after: self.version(&update.after, known)?,
+                before: seen_version(&update.before),
+                after: self.version(&update.path, &update.after)?,
             })
         });
         described.collect()
     }
 
-    fn version(&self, side: &Side, known: Option<Digest>) -> vfs::Result<Version> {
-        Ok(match side.kind {
-            Kind::Directory => Version::Directory,
-            Kind::File => Version::File {
-                size: side.size,
-                digest: known.map_or_else(|| self.digest(side), Ok)?,
-                executable: side.executable,
-                modified: side.modified,
-            },
-            Kind::Symlink => Version::Symlink {
-                target: side.target.as_deref().unwrap_or_default().to_owned(),
-            },
-        })
+    /// The version that the session puts at a path, with the digest of its content.
+    fn version(&self, path: &VPath, side: &Side) -> vfs::Result<Version> {
+        let known = self.after.get(path).copied();
+        let digest = match side.kind {
+            Kind::File => Some(known.map_or_else(|| self.digest(side), Ok)?),
+            Kind::Directory | Kind::Symlink => None,
+        };
+        Ok(version(side, digest))
     }
 
     fn digest(&self, side: &Side) -> vfs::Result<Digest> {
@@ -123,12 +114,22 @@ impl<'a> Collector<'a> {
     }
 }
 
-fn digest_at(departures: &[Departure], path: &VPath) -> Option<Digest> {
-    let index = departures
-        .binary_search_by(|departure| departure.path.cmp(path))
-        .ok()?;
-    match departures[index].before {
-        Version::File { digest, .. } => Some(digest),
-        _ => None,
+/// A version that is known by what a session saw of it: its content was not read for this.
+fn seen_version(side: &Side) -> Version {
+    version(side, None)
+}
+
+fn version(side: &Side, digest: Option<Digest>) -> Version {
+    match side.kind {
+        Kind::Directory => Version::Directory,
+        Kind::File => Version::File {
+            size: side.size,
+            digest,
+            executable: side.executable,
+            modified: side.modified,
+        },
+        Kind::Symlink => Version::Symlink {
+            target: side.target.as_deref().unwrap_or_default().to_owned(),
+        },
     }
 }

@@ -214,7 +214,7 @@ impl<'a> Decoder<'a> {
             TAG_DIRECTORY => Ok(Version::Directory),
             TAG_FILE => Ok(Version::File {
                 size: self.u64()?,
-                digest: Digest::from_bytes(self.array("digest")?),
+                digest: self.option(|input| input.array("digest").map(Digest::from_bytes))?,
                 executable: self.flag()?,
                 modified: self.option(Self::time)?,
             }),

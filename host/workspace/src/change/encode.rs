@@ -101,7 +101,9 @@ impl Encoder {
             } => {
                 self.0.push(TAG_FILE);
                 self.u64(*size);
-                self.0.extend_from_slice(digest.as_bytes());
+                self.option(digest.as_ref(), |out, digest| {
+                    out.0.extend_from_slice(digest.as_bytes());
+                });
                 self.0.push(u8::from(*executable));
                 self.option(modified.as_ref(), |out, time| out.time(*time));
             }

@@ -23,7 +23,7 @@ fn time() -> impl Strategy<Value = Timestamp> {
 fn version() -> impl Strategy<Value = Version> {
     let file = (
         any::<u64>(),
-        any::<[u8; 32]>(),
+        prop::option::of(any::<[u8; 32]>()),
         any::<bool>(),
         prop::option::of(time()),
     );
@@ -31,7 +31,7 @@ fn version() -> impl Strategy<Value = Version> {
         Just(Version::Directory),
         file.prop_map(|(size, digest, executable, modified)| Version::File {
             size,
-            digest: Digest::from_bytes(digest),
+            digest: digest.map(Digest::from_bytes),
             executable,
             modified,
         }),

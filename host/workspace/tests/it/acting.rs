@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -125,6 +126,18 @@ impl Dir for ActingDir {
     fn sync_fs(&self) -> io::Result<()> {
         self.call("sync_fs");
         Ok(())
+    }
+
+    fn check_writable(&self) -> io::Result<()> {
+        self.call("check_writable").check_writable()
+    }
+
+    fn stat_movable(&self, name: &Name) -> io::Result<Fingerprint> {
+        self.call("stat_movable").stat_movable(name)
+    }
+
+    fn os_path(&self) -> Option<PathBuf> {
+        None
     }
 
     fn durability(&self) -> io::Result<Durability> {
