@@ -6,6 +6,7 @@
 mod collect;
 mod decode;
 mod encode;
+mod file;
 
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ use std::str::FromStr;
 
 pub(crate) use collect::Collector;
 pub use decode::DecodeError;
+pub use file::{ChangeFile, Preimage};
 use store::digest::ParseDigestError;
 use vfs::{Digest, Kind, Metadata, Timestamp, VPath};
 

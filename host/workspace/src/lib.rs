@@ -32,6 +32,8 @@ mod registry;
 
 pub mod change;
 
+mod objects;
+
 mod commit;
 mod directory;
 
@@ -43,4 +45,5 @@ pub use commit::{ChangeInfo, CommitOptions, CommitOutcome, Displaced, UNCHANGED}
 pub use error::{Result, WorkspaceError};
 pub use ids::{CountingIds, IdSource};
 pub use limits::WorkspaceLimits;
+pub use objects::ObjectError;
 pub use workspace::{BeginOptions, Workspace, WorkspaceOptions};

@@ -8,12 +8,18 @@ use vfs::{Digest, Metadata, Name, Timestamp, VPath};
 use super::encode::{FORMAT_VERSION, MAGIC, TAG_DIRECTORY, TAG_FILE, TAG_SYMLINK};
 use super::{Arrival, Change, Departure, Update, Version};
 
+/// A path's count, a version's tag and a flag.
+const EDIT_BYTES_MIN: usize = 6;
+
 /// Why some bytes are not a change record.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// The first bytes are not those of a change record.
     #[error("this is not a change record")]
     Magic,
+    /// The bytes are not those that were written: the digest at their end is of others.
+    #[error("the change file is damaged: the digest at its end does not fit the bytes before it")]
+    Digest,
     /// The record is of a newer format.
     #[error(
         "the change record has format {found}, and this program reads formats up to {FORMAT_VERSION}; use a newer one"
@@ -49,7 +55,7 @@ impl Change {
     ///
     /// A [`DecodeError`] for anything else, an encoding with bytes after its end included.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
-        let mut input = Decoder { bytes, offset: 0 };
+        let mut input = Decoder::new(bytes);
         if input.array("magic").ok() != Some(MAGIC) {
             return Err(DecodeError::Magic);
         }
@@ -65,23 +71,34 @@ impl Change {
             metadata: input.metadata()?,
             message: input.option(Decoder::text)?,
             committed_at: input.time()?,
-            departures: input.sorted(Decoder::departure, |item| &item.path)?,
-            arrivals: input.sorted(Decoder::arrival, |item| &item.path)?,
-            updates: input.sorted(Decoder::update, |item| &item.path)?,
+            departures: input.sorted(EDIT_BYTES_MIN, Decoder::departure, |item| &item.path)?,
+            arrivals: input.sorted(EDIT_BYTES_MIN, Decoder::arrival, |item| &item.path)?,
+            updates: input.sorted(EDIT_BYTES_MIN, Decoder::update, |item| &item.path)?,
         };
-        if input.offset != bytes.len() {
-            return Err(input.malformed("end"));
-        }
+        input.end()?;
         Ok(change)
     }
 }
 
-struct Decoder<'a> {
+/// Takes bytes apart from the front; [`super::ChangeFile`] is read with it as well.
+pub(super) struct Decoder<'a> {
     bytes: &'a [u8],
     offset: usize,
 }
 
 impl<'a> Decoder<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, offset: 0 }
+    }
+
+    /// Refuses bytes after what was read.
+    pub(super) fn end(&self) -> Result<()> {
+        if self.offset == self.bytes.len() {
+            return Ok(());
+        }
+        Err(self.malformed("end"))
+    }
+
     fn malformed(&self, what: &'static str) -> DecodeError {
         DecodeError::Malformed {
             offset: self.offset,
@@ -89,7 +106,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    fn take(&mut self, len: usize, what: &'static str) -> Result<&'a [u8]> {
+    pub(super) fn take(&mut self, len: usize, what: &'static str) -> Result<&'a [u8]> {
         let rest = &self.bytes[self.offset..];
         let Some(taken) = rest.get(..len) else {
             return Err(DecodeError::Truncated {
@@ -101,7 +118,7 @@ impl<'a> Decoder<'a> {
         Ok(taken)
     }
 
-    fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N]> {
+    pub(super) fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N]> {
         let taken = self.take(N, what)?;
         Ok(taken.try_into().expect("as long as was asked for"))
     }
@@ -110,11 +127,11 @@ impl<'a> Decoder<'a> {
         self.array::<1>(what).map(|[byte]| byte)
     }
 
-    fn u64(&mut self) -> Result<u64> {
+    pub(super) fn u64(&mut self) -> Result<u64> {
         self.array("number").map(u64::from_le_bytes)
     }
 
-    fn flag(&mut self) -> Result<bool> {
+    pub(super) fn flag(&mut self) -> Result<bool> {
         match self.byte("flag")? {
             0 => Ok(false),
             1 => Ok(true),
@@ -123,7 +140,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// A count of things that take at least `bytes_min` each.
-    fn count(&mut self, bytes_min: usize, what: &'static str) -> Result<usize> {
+    pub(super) fn count(&mut self, bytes_min: usize, what: &'static str) -> Result<usize> {
         let count = u32::from_le_bytes(self.array(what)?) as usize;
         let rest = self.bytes.len() - self.offset;
         if count > rest / bytes_min {
@@ -135,13 +152,16 @@ impl<'a> Decoder<'a> {
         Ok(count)
     }
 
-    fn text(&mut self) -> Result<String> {
+    pub(super) fn text(&mut self) -> Result<String> {
         let len = self.count(1, "text")?;
         let text = std::str::from_utf8(self.take(len, "text")?);
         text.map(str::to_owned).map_err(|_| self.malformed("text"))
     }
 
-    fn option<T>(&mut self, get: impl FnOnce(&mut Self) -> Result<T>) -> Result<Option<T>> {
+    pub(super) fn option<T>(
+        &mut self,
+        get: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<Option<T>> {
         if self.flag()? {
             get(self).map(Some)
         } else {
@@ -149,7 +169,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    fn list<T>(
+    pub(super) fn list<T>(
         &mut self,
         bytes_min: usize,
         what: &'static str,
@@ -160,14 +180,13 @@ impl<'a> Decoder<'a> {
     }
 
     /// A list in the strict order of its paths, so that one change has one encoding.
-    fn sorted<T>(
+    pub(super) fn sorted<T>(
         &mut self,
+        bytes_min: usize,
         get: impl FnMut(&mut Self) -> Result<T>,
         path: impl Fn(&T) -> &VPath,
     ) -> Result<Vec<T>> {
-        // A path's count, a version's tag and a flag.
-        const ITEM_BYTES_MIN: usize = 6;
-        let items = self.list(ITEM_BYTES_MIN, "list of edits", get)?;
+        let items = self.list(bytes_min, "list of paths", get)?;
         if items.is_sorted_by(|left, right| path(left) < path(right)) {
             return Ok(items);
         }
@@ -198,7 +217,7 @@ impl<'a> Decoder<'a> {
         })
     }
 
-    fn path(&mut self) -> Result<VPath> {
+    pub(super) fn path(&mut self) -> Result<VPath> {
         self.list(2, "path", Self::name).map(VPath::from_names)
     }
 

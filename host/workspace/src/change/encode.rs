@@ -33,31 +33,32 @@ impl Change {
     }
 }
 
-struct Encoder(Vec<u8>);
+/// Puts bytes one behind the other; [`super::ChangeFile`] is written with it as well.
+pub(super) struct Encoder(pub(super) Vec<u8>);
 
 impl Encoder {
-    fn u64(&mut self, value: u64) {
+    pub(super) fn u64(&mut self, value: u64) {
         self.0.extend_from_slice(&value.to_le_bytes());
     }
 
-    fn count(&mut self, count: usize) {
+    pub(super) fn count(&mut self, count: usize) {
         let count = u32::try_from(count).expect("limits keep every count and text below 4 GiB");
         self.0.extend_from_slice(&count.to_le_bytes());
     }
 
-    fn text(&mut self, text: &str) {
+    pub(super) fn text(&mut self, text: &str) {
         self.count(text.len());
         self.0.extend_from_slice(text.as_bytes());
     }
 
-    fn option<T>(&mut self, value: Option<&T>, put: impl FnOnce(&mut Self, &T)) {
+    pub(super) fn option<T>(&mut self, value: Option<&T>, put: impl FnOnce(&mut Self, &T)) {
         self.0.push(u8::from(value.is_some()));
         if let Some(value) = value {
             put(self, value);
         }
     }
 
-    fn list<T>(&mut self, items: &[T], put: impl Fn(&mut Self, &T)) {
+    pub(super) fn list<T>(&mut self, items: &[T], put: impl Fn(&mut Self, &T)) {
         self.count(items.len());
         for item in items {
             put(self, item);
@@ -80,7 +81,7 @@ impl Encoder {
         self.time(metadata.created_at);
     }
 
-    fn path(&mut self, path: &VPath) {
+    pub(super) fn path(&mut self, path: &VPath) {
         self.list(path.components(), Self::name);
     }
 

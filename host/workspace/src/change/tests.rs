@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use vfs::Name;
 
 use super::*;
+use crate::commit::Displaced;
 
 fn name() -> impl Strategy<Value = Name> {
     "[a-zé.]{1,12}".prop_filter_map("a valid name", |text| Name::new(&text).ok())
@@ -182,6 +183,143 @@ fn a_count_that_cannot_be_is_refused_before_memory_is_taken() {
         matches!(found, Err(DecodeError::Truncated { .. })),
         "{found:?}"
     );
+}
+
+fn small_file() -> ChangeFile {
+    ChangeFile {
+        generation: 3,
+        previous: Some(ChangeId(Digest::from_bytes([7; 32]))),
+        change: small(),
+        preimages: vec![Preimage {
+            path: VPath::parse("d").expect("valid"),
+            digest: Digest::from_bytes([9; 32]),
+            size: 5,
+            executable: true,
+        }],
+        displaced: vec![Displaced {
+            path: VPath::parse("l").expect("valid"),
+            kept: "c/1".to_owned(),
+        }],
+    }
+}
+
+#[test]
+fn the_bytes_of_a_change_file_are_as_specified() {
+    let record = small().encode();
+    let mut expected = b"SFCHFILE\x01\0\x03\0\0\0\0\0\0\0\x01".to_vec();
+    expected.extend([7; 32]);
+    expected.extend(u32::try_from(record.len()).expect("small").to_le_bytes());
+    expected.extend(&record);
+    expected.extend(b"\x01\0\0\0\x01\0\0\0\x01d");
+    expected.extend([9; 32]);
+    expected.extend(b"\x05\0\0\0\0\0\0\0\x01");
+    expected.extend(b"\x01\0\0\0\x01\0\0\0\x01l\x03\0\0\0c/1");
+    expected.extend(Digest::of(&expected).as_bytes());
+    assert_eq!(small_file().encode(), expected);
+    assert_eq!(small_file().id(), small().id());
+}
+
+/// The same bytes with a digest that fits them: what a careful forger writes.
+fn sealed(body: &[u8]) -> Vec<u8> {
+    [body, Digest::of(body).as_bytes()].concat()
+}
+
+#[test]
+fn a_change_file_of_another_format_or_shape_is_refused_by_name() {
+    let good = small_file().encode();
+    let body = &good[..good.len() - 32];
+    let with = |at: usize, bytes: &[u8]| {
+        let mut body = body.to_vec();
+        body[at..at + bytes.len()].copy_from_slice(bytes);
+        sealed(&body)
+    };
+    let preimages_at = 8 + 2 + 8 + 33 + 4 + small().encode().len();
+    let cases: [(Vec<u8>, fn(&DecodeError) -> bool); 7] = [
+        (b"SFCHANGE".to_vec(), |e| *e == DecodeError::Magic),
+        (with(8, &[2]), |e| *e == DecodeError::Version { found: 2 }),
+        (with(18, &[2]), |e| {
+            matches!(e, DecodeError::Malformed { .. })
+        }),
+        (with(51, &[0xff; 4]), |e| {
+            matches!(e, DecodeError::Truncated { .. })
+        }),
+        (with(preimages_at, &[0xff; 4]), |e| {
+            matches!(e, DecodeError::Truncated { .. })
+        }),
+        (sealed(&[body, &[0]].concat()), |e| {
+            matches!(e, DecodeError::Malformed { .. })
+        }),
+        ([body, &[0; 32]].concat(), |e| *e == DecodeError::Digest),
+    ];
+    for (index, (bytes, is_expected)) in cases.into_iter().enumerate() {
+        let error = ChangeFile::decode(&bytes).expect_err("refused");
+        assert!(is_expected(&error), "case {index}: {error:?}");
+    }
+}
+
+#[test]
+fn preimages_out_of_order_are_refused() {
+    let mut file = small_file();
+    let twice = file.preimages[0].clone();
+    file.preimages.push(twice);
+    let found = ChangeFile::decode(&file.encode());
+    assert!(
+        matches!(found, Err(DecodeError::Malformed { .. })),
+        "{found:?}"
+    );
+}
+
+fn change_file() -> impl Strategy<Value = ChangeFile> {
+    let preimages = by_path((any::<[u8; 32]>(), any::<u64>(), any::<bool>()));
+    let displaced = prop::collection::vec((path(), ".{0,20}"), 0..3);
+    let head = (any::<u64>(), prop::option::of(any::<[u8; 32]>()));
+    (head, change(), preimages, displaced).prop_map(|(head, change, preimages, displaced)| {
+        let preimage = |(path, (digest, size, executable))| Preimage {
+            path,
+            digest: Digest::from_bytes(digest),
+            size,
+            executable,
+        };
+        let displace = |(path, kept)| Displaced { path, kept };
+        ChangeFile {
+            generation: head.0,
+            previous: head.1.map(|id| ChangeId(Digest::from_bytes(id))),
+            change,
+            preimages: preimages.into_iter().map(preimage).collect(),
+            displaced: displaced.into_iter().map(displace).collect(),
+        }
+    })
+}
+
+proptest! {
+    #[test]
+    fn every_change_file_comes_back(file in change_file()) {
+        let bytes = file.encode();
+        prop_assert_eq!(ChangeFile::decode(&bytes), Ok(file));
+    }
+
+    #[test]
+    fn no_part_of_a_change_file_is_one(file in change_file()) {
+        let bytes = file.encode();
+        for end in 0..bytes.len() {
+            prop_assert!(ChangeFile::decode(&bytes[..end]).is_err(), "cut at {}", end);
+            if end + 32 < bytes.len() {
+                prop_assert!(ChangeFile::decode(&sealed(&bytes[..end])).is_err(), "sealed at {}", end);
+            }
+        }
+    }
+
+    #[test]
+    fn no_two_bodies_mean_one_change_file(file in change_file(), at: prop::sample::Index, bit in 0..8_u32) {
+        let mut bytes = file.encode();
+        let end = bytes.len() - 32;
+        bytes[at.index(end)] ^= 1_u8 << bit;
+        prop_assert!(ChangeFile::decode(&bytes).is_err(), "the digest does not fit");
+        let forged = sealed(&bytes[..end]);
+        if let Ok(other) = ChangeFile::decode(&forged) {
+            prop_assert_eq!(other.encode(), forged);
+        }
+    }
 }
 
 proptest! {

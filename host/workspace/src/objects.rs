@@ -1,0 +1,398 @@
+//! `Objects`: contents under the names of their digests, as `objects/<2 hex>/<62 hex>`.
+//!
+//! **Invariant:** no byte of an object is handed out before all of them were found to have the
+//! digest that was asked for. What history keeps gets here by rename, without a copy.
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::sync::Arc;
+
+use store::digest::Hasher;
+use store::disk::{Dir, File, FileKind, RenameMode};
+use vfs::{Digest, Name};
+
+/// The folder of the store that holds the objects.
+pub(crate) const OBJECTS_NAME: &str = "objects";
+/// Objects in one of the 256 folders, so that a listing has an end.
+const SHARD_ENTRIES_MAX: usize = 1 << 20;
+/// Bytes read at once: memory for a file of any size.
+const STEP_BYTES: usize = 256 << 10;
+/// How often a file that is being written to is hashed again before that is an error.
+const ADOPT_ATTEMPTS_MAX: u32 = 3;
+/// Ends the name of an object that is being copied.
+const UNFINISHED_SUFFIX: &str = ".new";
+/// Only the owner's programs have business here.
+const FOLDER_MODE: u32 = 0o700;
+
+/// The objects of one store.
+#[derive(Clone, Debug)]
+pub(crate) struct Objects {
+    dir: Arc<dyn Dir>,
+}
+
+/// Why an object cannot be read.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ObjectError {
+    /// There is none.
+    #[error("object {digest} is not in the store; it was dropped or lost")]
+    Missing {
+        /// The digest that was asked for.
+        digest: Digest,
+    },
+    /// Its bytes are others than were kept.
+    #[error(
+        "object {digest} is damaged: its bytes have digest {found}; let doctor look at the store"
+    )]
+    Damaged {
+        /// The digest that was asked for.
+        digest: Digest,
+        /// The digest of what is there.
+        found: Digest,
+    },
+    /// It is larger than the caller takes.
+    #[error("object {digest} has {size} bytes, over the limit of {bytes_max}")]
+    TooLarge {
+        /// The digest that was asked for.
+        digest: Digest,
+        /// Bytes of the object.
+        size: u64,
+        /// Bytes that the caller takes.
+        bytes_max: u64,
+    },
+    /// The system failed.
+    #[error("object {digest} cannot be read")]
+    Io {
+        /// The digest that was asked for.
+        digest: Digest,
+        /// The system's own error.
+        source: Arc<io::Error>,
+    },
+}
+
+/// What a scan of the folder meets.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Scanned {
+    /// An object, with its size in bytes.
+    Object(Digest, u64),
+    /// Something else, by its path below the store.
+    Stray(String),
+}
+
+impl Objects {
+    /// Opens the folder, and makes it when it is missing.
+    pub(crate) fn open(store: &Arc<dyn Dir>) -> io::Result<Self> {
+        let dir = open_or_make(&**store, &name(OBJECTS_NAME))?;
+        Ok(Self { dir })
+    }
+
+    /// Hashes the file `from_name` of `from` and moves it to its place by rename; when the object is
+    /// there already, removes `from_name`. Returns the digest and the size in bytes.
+    ///
+    /// A file that others may still reach by a second name is copied instead, so that the object
+    /// stays what it is. Nothing is flushed here.
+    ///
+    /// # Errors
+    ///
+    /// `ResourceBusy` when the file is being written to all the time. After any error `from_name` is
+    /// still there, or the object is in its place.
+    pub(crate) fn adopt(&self, from: &dyn Dir, from_name: &Name) -> io::Result<(Digest, u64)> {
+        let (digest, size) = hash_still(&*from.open(from_name)?, from_name)?;
+        let (shard_name, object_name) = names(&digest);
+        if self.is_sound(&digest)? {
+            from.unlink(from_name)?;
+            return Ok((digest, size));
+        }
+        let shard = open_or_make(&*self.dir, &shard_name)?;
+        if is_sole(from, from_name)? {
+            from.rename(from_name, &*shard, &object_name, RenameMode::Replace)?;
+            return Ok((digest, size));
+        }
+        copy_in(&*from.open(from_name)?, &*shard, &object_name, &digest)?;
+        from.unlink(from_name)?;
+        Ok((digest, size))
+    }
+
+    /// Reads a whole object of at most `bytes_max` bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`ObjectError`] says.
+    pub(crate) fn read(&self, digest: &Digest, bytes_max: u64) -> Result<Vec<u8>, ObjectError> {
+        let file = self.open_object(digest)?;
+        let size = file.stat().map_err(|e| failed(digest, e))?.size;
+        let too_large = |size| ObjectError::TooLarge {
+            digest: *digest,
+            size,
+            bytes_max,
+        };
+        if size > bytes_max {
+            return Err(too_large(size));
+        }
+        let mut bytes = Vec::new();
+        let (found, size) = each_step(&*file, &mut |step| {
+            // It may have grown since it was measured.
+            if bytes.len() as u64 + step.len() as u64 > bytes_max {
+                return Err(too_large(bytes_max.saturating_add(1)));
+            }
+            bytes.extend_from_slice(step);
+            Ok(())
+        })
+        .map_err(|error| error.resolve(digest))?;
+        debug_assert_eq!(size, bytes.len() as u64);
+        check(digest, found)?;
+        Ok(bytes)
+    }
+
+    /// Hands an object of any size to `sink` piece by piece, after all of it was verified. Returns
+    /// its size in bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`ObjectError`] says, and those of `sink`. `Damaged` can come after the first bytes only
+    /// when the object is being overwritten at that moment.
+    pub(crate) fn copy_to<E: From<ObjectError>>(
+        &self,
+        digest: &Digest,
+        sink: &mut dyn FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<u64, E> {
+        self.verify(digest)?;
+        let file = self.open_object(digest)?;
+        let copied = each_step(&*file, sink);
+        let (found, size) = copied.map_err(|error| match error {
+            StepError::Read(error) => failed(digest, error).into(),
+            StepError::Sink(error) => error,
+        })?;
+        check(digest, found)?;
+        Ok(size)
+    }
+
+    /// Reads all of an object and compares its digest. Returns its size in bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`ObjectError`] says.
+    pub(crate) fn verify(&self, digest: &Digest) -> Result<u64, ObjectError> {
+        let file = self.open_object(digest)?;
+        let (found, size) = hash(&*file).map_err(|e| failed(digest, e))?;
+        check(digest, found)?;
+        Ok(size)
+    }
+
+    /// Whether there is such an object; its bytes are not read.
+    pub(crate) fn contains(&self, digest: &Digest) -> io::Result<bool> {
+        let (shard_name, object_name) = names(digest);
+        let found = self
+            .dir
+            .walk(&[shard_name])
+            .and_then(|shard| shard.stat(&object_name));
+        match found {
+            Ok(found) => Ok(found.kind == FileKind::File),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Tells every object with its size in bytes, in the order of the digests.
+    pub(crate) fn list(&self, each: &mut dyn FnMut(Digest, u64)) -> io::Result<()> {
+        self.scan(&mut |scanned| {
+            if let Scanned::Object(digest, size) = scanned {
+                each(digest, size);
+            }
+        })
+    }
+
+    /// Tells everything that is in the folder.
+    pub(crate) fn scan(&self, each: &mut dyn FnMut(Scanned)) -> io::Result<()> {
+        for item in self.dir.list(SHARD_ENTRIES_MAX)?.items {
+            let is_shard = item.name.len() == 2 && item.kind == FileKind::Directory;
+            if !is_shard {
+                each(Scanned::Stray(format!("{OBJECTS_NAME}/{}", item.name)));
+                continue;
+            }
+            let shard = self.dir.walk(std::slice::from_ref(&item.name))?;
+            for object in shard.list(SHARD_ENTRIES_MAX)?.items {
+                let digest = format!("{}{}", item.name, object.name).parse().ok();
+                match digest.filter(|_| object.kind == FileKind::File) {
+                    Some(digest) => {
+                        each(Scanned::Object(digest, shard.stat(&object.name)?.size));
+                    }
+                    None => each(Scanned::Stray(format!(
+                        "{OBJECTS_NAME}/{}/{}",
+                        item.name, object.name
+                    ))),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes an object; one that is not there is no error.
+    pub(crate) fn remove(&self, digest: &Digest) -> io::Result<()> {
+        let (shard_name, object_name) = names(digest);
+        let removed = self
+            .dir
+            .walk(&[shard_name])
+            .and_then(|shard| shard.unlink(&object_name));
+        match removed {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the object is there with the right bytes.
+    fn is_sound(&self, digest: &Digest) -> io::Result<bool> {
+        match self.verify(digest) {
+            Ok(_) => Ok(true),
+            Err(ObjectError::Io { source, .. }) => Err(io::Error::new(source.kind(), source)),
+            Err(_) => Ok(false),
+        }
+    }
+
+    fn open_object(&self, digest: &Digest) -> Result<Arc<dyn File>, ObjectError> {
+        let (shard_name, object_name) = names(digest);
+        let opened = self
+            .dir
+            .walk(&[shard_name])
+            .and_then(|shard| shard.open(&object_name));
+        opened.map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => ObjectError::Missing { digest: *digest },
+            _ => failed(digest, error),
+        })
+    }
+}
+
+/// Why a pass over a file ended early.
+enum StepError<E> {
+    Read(io::Error),
+    Sink(E),
+}
+
+impl StepError<ObjectError> {
+    fn resolve(self, digest: &Digest) -> ObjectError {
+        match self {
+            Self::Read(error) => failed(digest, error),
+            Self::Sink(error) => error,
+        }
+    }
+}
+
+impl StepError<io::Error> {
+    fn into_io(self) -> io::Error {
+        let (Self::Read(error) | Self::Sink(error)) = self;
+        error
+    }
+}
+
+/// Hands out a file step by step; returns the digest and the count of all bytes.
+fn each_step<E>(
+    file: &dyn File,
+    sink: &mut dyn FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(Digest, u64), StepError<E>> {
+    let mut hasher = Hasher::new();
+    let mut buf = vec![0; STEP_BYTES];
+    let mut offset = 0;
+    loop {
+        let len = file.read_at(&mut buf, offset).map_err(StepError::Read)?;
+        if len == 0 {
+            return Ok((hasher.finish(), offset));
+        }
+        hasher.update(&buf[..len]);
+        sink(&buf[..len]).map_err(StepError::Sink)?;
+        offset += len as u64;
+    }
+}
+
+fn hash(file: &dyn File) -> io::Result<(Digest, u64)> {
+    each_step(file, &mut |_| Ok(())).map_err(StepError::into_io)
+}
+
+/// Hashes a file that nobody writes to meanwhile.
+fn hash_still(file: &dyn File, file_name: &Name) -> io::Result<(Digest, u64)> {
+    for _ in 0..ADOPT_ATTEMPTS_MAX {
+        let before = file.stat()?;
+        let hashed = hash(file)?;
+        if file.stat()? == before {
+            return Ok(hashed);
+        }
+    }
+    let text = format!("'{file_name}' is written to while it is taken into history");
+    Err(io::Error::new(io::ErrorKind::ResourceBusy, text))
+}
+
+/// Whether the file surely has no other name by which somebody could write to it.
+fn is_sole(from: &dyn Dir, from_name: &Name) -> io::Result<bool> {
+    match from.open_writable(from_name) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Copies a file to its place as an object.
+fn copy_in(
+    file: &dyn File,
+    shard: &dyn Dir,
+    object_name: &Name,
+    digest: &Digest,
+) -> io::Result<()> {
+    let unfinished = name(&format!("{object_name}{UNFINISHED_SUFFIX}"));
+    match shard.unlink(&unfinished) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let copy = shard.create(&unfinished, 0o600)?;
+    let mut offset = 0;
+    let copied = each_step(file, &mut |step| {
+        copy.write_at(step, offset)?;
+        offset += step.len() as u64;
+        Ok(())
+    });
+    let (found, _) = copied.map_err(StepError::into_io)?;
+    if found != *digest {
+        let text = "the file was written to while it was taken into history";
+        return Err(io::Error::new(io::ErrorKind::ResourceBusy, text));
+    }
+    shard.rename(&unfinished, shard, object_name, RenameMode::Replace)
+}
+
+fn check(digest: &Digest, found: Digest) -> Result<(), ObjectError> {
+    if found == *digest {
+        return Ok(());
+    }
+    Err(ObjectError::Damaged {
+        digest: *digest,
+        found,
+    })
+}
+
+fn failed(digest: &Digest, error: io::Error) -> ObjectError {
+    ObjectError::Io {
+        digest: *digest,
+        source: Arc::new(error),
+    }
+}
+
+/// Opens a folder, and makes it when it is missing.
+pub(crate) fn open_or_make(dir: &dyn Dir, folder: &Name) -> io::Result<Arc<dyn Dir>> {
+    match dir.walk(std::slice::from_ref(folder)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        opened => return opened,
+    }
+    match dir.mkdir(folder, FOLDER_MODE) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => dir.walk(std::slice::from_ref(folder)),
+    }
+}
+
+/// The names of an object's folder and of the object in it.
+fn names(digest: &Digest) -> (Name, Name) {
+    let text = digest.to_string();
+    let (shard, object) = text.split_at(2);
+    (name(shard), name(object))
+}
+
+fn name(text: &str) -> Name {
+    Name::new(text).expect("hexadecimal digits and fixed words are names")
+}
