@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
-use vfs::{Base, DirectoryBase, Session};
+use vfs::{Base, Session};
 
+use crate::directory::{Ability, Engine};
 use crate::error::{Result, WorkspaceError};
 
 /// What sessions are begun over and committed to. One directory, or one name of a memory base, has
@@ -15,8 +16,9 @@ use crate::error::{Result, WorkspaceError};
 pub struct BaseHandle {
     name: String,
     pub(crate) target: Target,
+    /// Of a memory base; a directory's is its engine's.
     generation: AtomicU64,
-    poisoned: AtomicBool,
+    /// Held by the commit to a memory base.
     commit: Mutex<()>,
 }
 
@@ -31,7 +33,7 @@ pub enum BaseKind {
 
 /// What a commit applies to.
 pub(crate) enum Target {
-    Directory(Arc<DirectoryBase>),
+    Directory(Arc<Engine>),
     /// The session that holds the tree; the sessions of the base are nested in it.
     Memory(Session),
 }
@@ -42,7 +44,6 @@ impl BaseHandle {
             name,
             target,
             generation: AtomicU64::new(0),
-            poisoned: AtomicBool::new(false),
             commit: Mutex::new(()),
         })
     }
@@ -60,33 +61,50 @@ impl BaseHandle {
         }
     }
 
-    /// How many commits were applied through this handle.
+    /// The version of the base, as far as this process knows; every commit makes the next one.
     pub fn generation(&self) -> u64 {
-        self.generation.load(Ordering::Acquire)
+        match &self.target {
+            Target::Directory(engine) => engine.generation(),
+            Target::Memory(_) => self.generation.load(Ordering::Acquire),
+        }
+    }
+
+    /// Why the base takes no commits now; `None` when it does.
+    pub fn trouble(&self) -> Option<WorkspaceError> {
+        match &self.target {
+            Target::Directory(engine) => engine.trouble(),
+            Target::Memory(_) => None,
+        }
+    }
+
+    /// What the file system of a directory can do; `None` in memory and before the first commit.
+    pub fn ability(&self) -> Option<Ability> {
+        match &self.target {
+            Target::Directory(engine) => engine.ability(),
+            Target::Memory(_) => None,
+        }
+    }
+
+    /// Brings what was committed into history and empties the journal. Nothing depends on when that
+    /// happens; it happens by itself when the journal fills and when the last handle is dropped.
+    ///
+    /// # Errors
+    ///
+    /// Those of the disk; the base takes no commits then until it is opened again.
+    pub fn checkpoint(&self) -> Result<()> {
+        match &self.target {
+            Target::Directory(engine) => engine.checkpoint(),
+            Target::Memory(_) => Ok(()),
+        }
     }
 
     /// Waits for the turn to commit.
     pub(crate) fn turn(&self, wait_ms_max: u64) -> Result<MutexGuard<'_, ()>> {
         let guard = self.commit.try_lock_for(Duration::from_millis(wait_ms_max));
-        let guard = guard.ok_or_else(|| self.busy(wait_ms_max))?;
-        if self.poisoned.load(Ordering::Acquire) {
-            return Err(WorkspaceError::Poisoned {
-                base: self.name.clone(),
-            });
-        }
-        Ok(guard)
-    }
-
-    pub(crate) fn busy(&self, waited_ms: u64) -> WorkspaceError {
-        WorkspaceError::Busy {
+        guard.ok_or_else(|| WorkspaceError::Busy {
             base: self.name.clone(),
-            waited_ms,
-        }
-    }
-
-    /// Refuses commits from now on: what is on the disk is in doubt.
-    pub(crate) fn poison(&self) {
-        self.poisoned.store(true, Ordering::Release);
+            waited_ms: wait_ms_max,
+        })
     }
 
     /// Counts an applied commit; the caller has the turn.
@@ -97,7 +115,7 @@ impl BaseHandle {
     /// The base that sessions read.
     pub(crate) fn tree(&self) -> Arc<dyn Base> {
         match &self.target {
-            Target::Directory(base) => base.clone(),
+            Target::Directory(engine) => engine.base().clone(),
             Target::Memory(head) => head.base().clone(),
         }
     }

@@ -14,8 +14,10 @@ mod tests;
 use std::fmt;
 use std::str::FromStr;
 
-pub(crate) use collect::Collector;
+pub(crate) use collect::{Collector, is_made};
 pub use decode::DecodeError;
+pub(crate) use decode::Decoder;
+pub(crate) use encode::Encoder;
 pub use file::{ChangeFile, Preimage};
 use store::digest::ParseDigestError;
 use vfs::{Digest, Kind, Metadata, Timestamp, VPath};
@@ -130,6 +132,11 @@ impl ChangeId {
     /// The id of the change with this encoding.
     pub fn of_encoding(bytes: &[u8]) -> Self {
         Self(Digest::of(bytes))
+    }
+
+    /// The id that is this digest.
+    pub(crate) fn of_digest(digest: Digest) -> Self {
+        Self(digest)
     }
 
     /// The digest that the id is.

@@ -22,6 +22,12 @@ pub const UNCHANGED: &str = "unchanged";
 pub struct CommitOptions {
     /// Why the change is made.
     pub message: Option<String>,
+    /// Whether what the session read, listed and missed has to be unchanged too, and not only what it
+    /// writes.
+    pub serializable: bool,
+    /// Whether somebody else who writes to a path in the very moment in which it is replaced makes
+    /// the commit a conflict. Otherwise their bytes are kept in the store and reported.
+    pub strict: bool,
 }
 
 /// What came of a commit.
@@ -64,7 +70,13 @@ pub(crate) struct Request<'a> {
     pub(crate) workspace: &'a Workspace,
     pub(crate) origin: &'a Origin,
     pub(crate) sealed: Sealed,
-    pub(crate) message: Option<String>,
+    pub(crate) options: &'a CommitOptions,
+}
+
+impl Request<'_> {
+    pub(crate) fn is_serializable(&self) -> bool {
+        self.options.serializable
+    }
 }
 
 /// Commits a session to where it belongs.
@@ -74,8 +86,7 @@ pub(crate) fn commit(
     origin: &Origin,
     options: &CommitOptions,
 ) -> Result<CommitOutcome> {
-    let message = options.message.clone();
-    let message_bytes = message.as_ref().map_or(0, String::len);
+    let message_bytes = options.message.as_ref().map_or(0, String::len);
     check_limit(
         "message-bytes",
         message_bytes,
@@ -97,10 +108,10 @@ pub(crate) fn commit(
         workspace,
         origin,
         sealed,
-        message,
+        options,
     };
     match (&origin.base.target, session.parent()) {
-        (Target::Directory(base), None) => directory::commit(base, request),
+        (Target::Directory(engine), None) => directory::commit(engine, request),
         (Target::Memory(head), Some(parent)) if parent.is_same(head) => memory::commit(request),
         (_, Some(_)) => memory::commit_into_parent(request),
         (Target::Memory(_), None) => Err(WorkspaceError::UnknownSession {

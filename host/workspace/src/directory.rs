@@ -1,36 +1,42 @@
-//! Committing to a live directory: validate, stage, apply, with every visible step undone when a
-//! later one fails.
+//! Committing to a live directory: one record with one flush decides, and the directory follows.
 //!
-//! The steps are types: a [`Turn`] is waited for, a sealed session and a turn make a [`Prepared`]
-//! one or conflicts, and only that can be applied. `docs/commit.md` says what is promised.
+//! A commit is validated, composed into a [`transaction`], recorded in the journal (the commit point),
+//! applied by exchange-and-verify, acknowledged, and later checkpointed into history. After a crash
+//! recovery does again what the journal says. `docs/commit.md` says what is promised,
+//! `docs/decisions/0005` why it is done so.
 
-mod apply;
+mod folder;
+mod marks;
+
+mod ability;
 mod fingerprint;
-mod plan;
-mod prepare;
-mod stage;
-mod staging;
-mod turn;
-mod undo;
-mod validate;
+mod mover;
 mod walker;
 
-use prepare::{Preparation, Prepared};
-use turn::Turn;
-use vfs::DirectoryBase;
+mod footprint;
+mod validate;
 
-use crate::commit::{CommitOutcome, Request};
-use crate::error::Result;
+mod compose;
+mod plan;
+mod transaction;
 
-/// Commits a sealed session to a directory.
-pub(crate) fn commit(base: &DirectoryBase, request: Request<'_>) -> Result<CommitOutcome> {
-    let turn = Turn::wait(
-        &request.origin.base,
-        base.root(),
-        request.workspace.options.limits.lock_wait_ms_max,
-    )?;
-    match Prepared::prepare(base, turn, request)? {
-        Preparation::Conflicted(conflicts) => Ok(CommitOutcome::Conflicted(conflicts)),
-        Preparation::Ready(prepared) => prepared.apply(),
-    }
-}
+mod reserve;
+
+mod apply;
+mod compare;
+mod redo;
+mod takeback;
+
+mod group;
+mod pending;
+mod store;
+
+mod checkpoint;
+mod recover;
+
+mod commit;
+mod engine;
+
+pub use ability::Ability;
+pub(crate) use commit::{commit, preview};
+pub(crate) use engine::Engine;

@@ -3,9 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
+use store::journal::JournalError;
 use vfs::ErrorKind;
+use vfs::reserved::STORE_NAME;
 
-use crate::change::ChangeId;
+use crate::change::{ChangeId, DecodeError};
 
 /// Result of a workspace.
 pub type Result<T, E = WorkspaceError> = std::result::Result<T, E>;
@@ -66,39 +68,45 @@ pub enum WorkspaceError {
         /// The folder, below the base, that holds what stood there and at any other such path.
         kept: String,
     },
-    /// A commit failed half way and could not be taken back. Nothing is lost: what is missing in
-    /// the base is in the staging folder. The session is open.
+    /// The change is committed, and the directory could not be brought to it. Nothing is lost: what
+    /// is missing is in the store, and the next opening of the base completes it.
     #[error(
-        "base {base} needs recovery: a commit stopped half way at '{path}'; what was taken out of the base is kept in {staging}"
+        "base {base} needs recovery: change {change} is committed and stopped at '{path}' on its way into the directory; open the base again to complete it"
     )]
     NeedsRecovery {
         /// The base.
         base: String,
-        /// The folder, below the base, that holds what was taken out.
-        staging: String,
-        /// Where the commit could not be taken back.
+        /// The change.
+        change: ChangeId,
+        /// Where it stopped.
         path: String,
         /// Why.
         source: Arc<std::io::Error>,
     },
-    /// The change is applied and visible, and the flush that makes it durable failed. The session
-    /// is committed.
+    /// The flush that decides about the change failed. Nothing of it is in the directory yet, and
+    /// whether it is committed is found when the base is opened again.
     #[error(
-        "base {base}: change {change} is applied but could not be flushed to the disk; what it replaced is kept in {staging}"
+        "base {base}: whether change {change} is committed is not known, since the disk failed to take it; open the base again to find out"
     )]
-    NotDurable {
+    InDoubt {
         /// The base.
         base: String,
         /// The change.
         change: ChangeId,
-        /// The folder, below the base, that holds what the change removed or replaced.
-        staging: String,
-        /// The system's own error.
-        source: Arc<std::io::Error>,
+        /// Why.
+        source: Arc<StoreError>,
+    },
+    /// The store of a base cannot be used. The directory is as it was.
+    #[error("base {base}: its store in .session-fs cannot be used")]
+    Store {
+        /// The base.
+        base: String,
+        /// Why.
+        source: Arc<StoreError>,
     },
     /// An earlier commit left the base in doubt.
     #[error(
-        "base {base} takes no commits after an earlier one could not be flushed or taken back; mend the cause and open the base again"
+        "base {base} takes no commits after an earlier one could not be flushed or completed; mend the cause and open the base again"
     )]
     Poisoned {
         /// The base.
@@ -116,7 +124,8 @@ impl WorkspaceError {
             Self::Busy { .. } => ErrorKind::Retry,
             Self::Interfered { .. } => ErrorKind::Conflict,
             Self::Io { source, .. } => io_kind(source),
-            Self::NeedsRecovery { .. } | Self::NotDurable { .. } | Self::Poisoned { .. } => {
+            Self::Store { source, .. } => source.kind(),
+            Self::NeedsRecovery { .. } | Self::InDoubt { .. } | Self::Poisoned { .. } => {
                 ErrorKind::Internal
             }
         }
@@ -127,6 +136,82 @@ impl WorkspaceError {
             base: base.to_owned(),
             path: path.to_string(),
             source: Arc::new(source),
+        }
+    }
+}
+
+/// What is wrong with a store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The system failed.
+    #[error("input/output error at '{what}'")]
+    Io {
+        /// The file or folder of the store.
+        what: String,
+        /// The system's own error.
+        source: std::io::Error,
+    },
+    /// The journal failed or is damaged.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A record of the journal is authentic and makes no sense.
+    #[error("record {sequence} of the journal cannot be read")]
+    Record {
+        /// Its number.
+        sequence: u64,
+        /// Why.
+        source: DecodeError,
+    },
+    /// An earlier failure left the store in doubt.
+    #[error("an earlier failure left the store in doubt; open the base again")]
+    Poisoned,
+    /// A file of the store is not what was written.
+    #[error("'{what}' is damaged: {detail}; `session-fs doctor` tells what can be saved")]
+    Damaged {
+        /// The file.
+        what: String,
+        /// How.
+        detail: String,
+    },
+    /// A file of the store was written by a newer program.
+    #[error(
+        "'{what}' has format {found}, and this program reads up to {supported}; use a newer one"
+    )]
+    Newer {
+        /// The file.
+        what: String,
+        /// Its format.
+        found: u16,
+        /// The newest that is known here.
+        supported: u16,
+    },
+}
+
+impl StoreError {
+    pub(crate) fn io(what: impl fmt::Display, source: std::io::Error) -> Self {
+        Self::Io {
+            what: what.to_string(),
+            source,
+        }
+    }
+
+    pub(crate) fn at(self, base: &str) -> WorkspaceError {
+        match self {
+            Self::Io { what, source } => {
+                WorkspaceError::io(base, format!("{STORE_NAME}/{what}"), source)
+            }
+            other => WorkspaceError::Store {
+                base: base.to_owned(),
+                source: Arc::new(other),
+            },
+        }
+    }
+
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Io { source, .. } => io_kind(source),
+            Self::Newer { .. } => ErrorKind::Invalid,
+            _ => ErrorKind::Internal,
         }
     }
 }

@@ -26,7 +26,7 @@ impl Default for WorkspaceLimits {
             sessions_max: 10_000,
             metadata_bytes_max: 64 << 10,
             message_bytes_max: 64 << 10,
-            change_bytes_max: 256 << 20,
+            change_bytes_max: 32 << 20,
             listing_entries_max: 200_000,
             lock_wait_ms_max: 10_000,
         }

@@ -13,6 +13,7 @@ use vfs::{
 
 use crate::base::{BaseHandle, Target};
 use crate::commit::{self, CommitOptions, CommitOutcome};
+use crate::directory::Engine;
 use crate::error::{Result, WorkspaceError};
 use crate::ids::{CountingIds, IdSource};
 use crate::limits::WorkspaceLimits;
@@ -40,6 +41,9 @@ pub struct WorkspaceOptions {
     pub clock: Arc<dyn Clock>,
     /// Where identities come from.
     pub ids: Arc<dyn IdSource>,
+    /// Which start of the machine this is, so that a recovery knows whether what was written is still
+    /// in its memory; without it everything is looked at.
+    pub boot: Option<[u8; 16]>,
 }
 
 /// How to begin a session.
@@ -86,7 +90,8 @@ impl Workspace {
         self.registry.sessions_count()
     }
 
-    /// A live directory as a base. Nothing is written to it before the first commit.
+    /// A live directory as a base. Nothing is written to it before the first commit, unless an earlier
+    /// commit was interrupted: that one is completed first.
     ///
     /// Asked again for the same directory, the handle is the same as long as anyone holds it.
     ///
@@ -103,7 +108,14 @@ impl Workspace {
         if let Some(handle) = directories.get(&key).and_then(Weak::upgrade) {
             return Ok(handle);
         }
-        let target = Target::Directory(Arc::new(DirectoryBase::new(root, name)));
+        let engine = Engine::open(
+            Arc::new(DirectoryBase::new(root, name)),
+            name,
+            self.options.ids.clone(),
+            self.options.boot,
+            self.options.limits.lock_wait_ms_max,
+        );
+        let target = Target::Directory(engine);
         let handle = BaseHandle::new(name.to_owned(), target);
         directories.insert(key, Arc::downgrade(&handle));
         Ok(handle)
@@ -186,8 +198,8 @@ impl Workspace {
     /// # Errors
     ///
     /// `Session` with `Closed` when the session is not open, `UnknownSession`, `Busy`, `Io`,
-    /// `Limit`: the base is as it was and the session open. `NeedsRecovery`, `NotDurable` and
-    /// `Poisoned` say themselves what is where.
+    /// `Limit`: the base is as it was and the session open. `NeedsRecovery` and `InDoubt` say
+    /// themselves what is where.
     pub fn commit(&self, session: &Session, options: &CommitOptions) -> Result<CommitOutcome> {
         let origin = self.origin(session)?;
         let outcome = commit::commit(self, session, &origin, options);
@@ -283,6 +295,7 @@ impl Default for WorkspaceOptions {
             session_limits: Limits::default(),
             clock: Arc::new(FixedClock::default()),
             ids: Arc::new(CountingIds::default()),
+            boot: None,
         }
     }
 }

@@ -68,9 +68,9 @@ impl<'a> Collector<'a> {
     fn arrivals(&self) -> vfs::Result<Vec<Arrival>> {
         let set = &self.sealed.change_set().arrivals;
         let described = set.iter().map(|arrival| {
-            let after = match arrival.moved_from.is_some() && !arrival.changed {
-                true => seen_version(&arrival.after),
-                false => self.version(&arrival.path, &arrival.after)?,
+            let after = match is_made(arrival) {
+                true => self.version(&arrival.path, &arrival.after)?,
+                false => seen_version(&arrival.after),
             };
             Ok(Arrival {
                 path: arrival.path.clone(),
@@ -112,6 +112,12 @@ impl<'a> Collector<'a> {
         })?;
         Ok(hasher.finish())
     }
+}
+
+/// Whether a commit makes what arrives, content and all, and does not only move it.
+pub(crate) fn is_made(arrival: &vfs::Arrival) -> bool {
+    let rewritten = arrival.changed || arrival.after.modified.is_some();
+    arrival.moved_from.is_none() || (rewritten && arrival.after.kind == Kind::File)
 }
 
 /// A version that is known by what a session saw of it: its content was not read for this.

@@ -81,32 +81,32 @@ impl Change {
 }
 
 /// Takes bytes apart from the front; [`super::ChangeFile`] is read with it as well.
-pub(super) struct Decoder<'a> {
+pub(crate) struct Decoder<'a> {
     bytes: &'a [u8],
     offset: usize,
 }
 
 impl<'a> Decoder<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, offset: 0 }
     }
 
     /// Refuses bytes after what was read.
-    pub(super) fn end(&self) -> Result<()> {
+    pub(crate) fn end(&self) -> Result<()> {
         if self.offset == self.bytes.len() {
             return Ok(());
         }
         Err(self.malformed("end"))
     }
 
-    fn malformed(&self, what: &'static str) -> DecodeError {
+    pub(crate) fn malformed(&self, what: &'static str) -> DecodeError {
         DecodeError::Malformed {
             offset: self.offset,
             what,
         }
     }
 
-    pub(super) fn take(&mut self, len: usize, what: &'static str) -> Result<&'a [u8]> {
+    pub(crate) fn take(&mut self, len: usize, what: &'static str) -> Result<&'a [u8]> {
         let rest = &self.bytes[self.offset..];
         let Some(taken) = rest.get(..len) else {
             return Err(DecodeError::Truncated {
@@ -118,20 +118,39 @@ impl<'a> Decoder<'a> {
         Ok(taken)
     }
 
-    pub(super) fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N]> {
+    pub(crate) fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N]> {
         let taken = self.take(N, what)?;
         Ok(taken.try_into().expect("as long as was asked for"))
     }
 
-    fn byte(&mut self, what: &'static str) -> Result<u8> {
+    pub(crate) fn byte(&mut self, what: &'static str) -> Result<u8> {
         self.array::<1>(what).map(|[byte]| byte)
     }
 
-    pub(super) fn u64(&mut self) -> Result<u64> {
+    pub(crate) fn u64(&mut self) -> Result<u64> {
         self.array("number").map(u64::from_le_bytes)
     }
 
-    pub(super) fn flag(&mut self) -> Result<bool> {
+    pub(crate) fn u32(&mut self) -> Result<u32> {
+        self.array("number").map(u32::from_le_bytes)
+    }
+
+    pub(crate) fn i128(&mut self) -> Result<i128> {
+        self.array("number").map(i128::from_le_bytes)
+    }
+
+    /// Bytes with their length before them.
+    pub(crate) fn bytes(&mut self, what: &'static str) -> Result<&'a [u8]> {
+        let len = self.count(1, what)?;
+        self.take(len, what)
+    }
+
+    /// How many bytes have been taken.
+    pub(crate) fn offset(&self) -> usize {
+        self.offset
+    }
+
+    pub(crate) fn flag(&mut self) -> Result<bool> {
         match self.byte("flag")? {
             0 => Ok(false),
             1 => Ok(true),
@@ -140,7 +159,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// A count of things that take at least `bytes_min` each.
-    pub(super) fn count(&mut self, bytes_min: usize, what: &'static str) -> Result<usize> {
+    pub(crate) fn count(&mut self, bytes_min: usize, what: &'static str) -> Result<usize> {
         let count = u32::from_le_bytes(self.array(what)?) as usize;
         let rest = self.bytes.len() - self.offset;
         if count > rest / bytes_min {
@@ -152,13 +171,13 @@ impl<'a> Decoder<'a> {
         Ok(count)
     }
 
-    pub(super) fn text(&mut self) -> Result<String> {
+    pub(crate) fn text(&mut self) -> Result<String> {
         let len = self.count(1, "text")?;
         let text = std::str::from_utf8(self.take(len, "text")?);
         text.map(str::to_owned).map_err(|_| self.malformed("text"))
     }
 
-    pub(super) fn option<T>(
+    pub(crate) fn option<T>(
         &mut self,
         get: impl FnOnce(&mut Self) -> Result<T>,
     ) -> Result<Option<T>> {
@@ -169,7 +188,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    pub(super) fn list<T>(
+    pub(crate) fn list<T>(
         &mut self,
         bytes_min: usize,
         what: &'static str,
@@ -180,7 +199,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// A list in the strict order of its paths, so that one change has one encoding.
-    pub(super) fn sorted<T>(
+    pub(crate) fn sorted<T>(
         &mut self,
         bytes_min: usize,
         get: impl FnMut(&mut Self) -> Result<T>,
@@ -217,7 +236,7 @@ impl<'a> Decoder<'a> {
         })
     }
 
-    pub(super) fn path(&mut self) -> Result<VPath> {
+    pub(crate) fn path(&mut self) -> Result<VPath> {
         self.list(2, "path", Self::name).map(VPath::from_names)
     }
 

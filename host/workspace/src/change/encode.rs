@@ -34,31 +34,49 @@ impl Change {
 }
 
 /// Puts bytes one behind the other; [`super::ChangeFile`] is written with it as well.
-pub(super) struct Encoder(pub(super) Vec<u8>);
+pub(crate) struct Encoder(pub(crate) Vec<u8>);
 
 impl Encoder {
-    pub(super) fn u64(&mut self, value: u64) {
+    pub(crate) fn byte(&mut self, value: u8) {
+        self.0.push(value);
+    }
+
+    pub(crate) fn u32(&mut self, value: u32) {
         self.0.extend_from_slice(&value.to_le_bytes());
     }
 
-    pub(super) fn count(&mut self, count: usize) {
+    pub(crate) fn i128(&mut self, value: i128) {
+        self.0.extend_from_slice(&value.to_le_bytes());
+    }
+
+    /// Bytes with their length before them.
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
+        self.count(bytes.len());
+        self.0.extend_from_slice(bytes);
+    }
+
+    pub(crate) fn u64(&mut self, value: u64) {
+        self.0.extend_from_slice(&value.to_le_bytes());
+    }
+
+    pub(crate) fn count(&mut self, count: usize) {
         let count = u32::try_from(count).expect("limits keep every count and text below 4 GiB");
         self.0.extend_from_slice(&count.to_le_bytes());
     }
 
-    pub(super) fn text(&mut self, text: &str) {
+    pub(crate) fn text(&mut self, text: &str) {
         self.count(text.len());
         self.0.extend_from_slice(text.as_bytes());
     }
 
-    pub(super) fn option<T>(&mut self, value: Option<&T>, put: impl FnOnce(&mut Self, &T)) {
+    pub(crate) fn option<T>(&mut self, value: Option<&T>, put: impl FnOnce(&mut Self, &T)) {
         self.0.push(u8::from(value.is_some()));
         if let Some(value) = value {
             put(self, value);
         }
     }
 
-    pub(super) fn list<T>(&mut self, items: &[T], put: impl Fn(&mut Self, &T)) {
+    pub(crate) fn list<T>(&mut self, items: &[T], put: impl Fn(&mut Self, &T)) {
         self.count(items.len());
         for item in items {
             put(self, item);
@@ -81,7 +99,7 @@ impl Encoder {
         self.time(metadata.created_at);
     }
 
-    pub(super) fn path(&mut self, path: &VPath) {
+    pub(crate) fn path(&mut self, path: &VPath) {
         self.list(path.components(), Self::name);
     }
 

@@ -34,10 +34,15 @@ fn merge(
         workspace,
         origin,
         sealed,
-        message,
+        options,
     } = request;
     let now = workspace.options.clock.now();
-    let change = match Collector::new(&sealed).describe(origin, into_session, message, now) {
+    let change = match Collector::new(&sealed).describe(
+        origin,
+        into_session,
+        options.message.clone(),
+        now,
+    ) {
         Err(vfs::Error::Stale { path }) => return Ok(stale(&path)),
         change => change?,
     };

@@ -1,343 +1,390 @@
-//! Applying a prepared commit, step by step, and taking the steps back when one fails.
+//! Applying a committed transaction to the directory, step by step.
 //!
-//! **Invariant:** whatever is taken out of the tree is held against what was validated; bytes that
-//! somebody else put there meanwhile go back, and the commit is a conflict.
+//! **Invariant:** whatever is taken out of the tree is held against what was validated. Bytes that
+//! somebody else put there meanwhile are kept in the store and reported; where the caller asked for
+//! it, the first such meeting halts the commit instead, which is then taken back.
 
 use std::io;
 use std::sync::Arc;
 
-use store::disk::{Dir, FileKind, Fingerprint, RenameMode};
-use vfs::{Conflict, Kind, Name, VPath};
+use store::disk::{Dir, FileKind, Fingerprint};
+use vfs::{Kind, Name, VPath};
 
-use super::fingerprint::{is_absence, is_as_seen, is_same_renamed, side};
-use super::plan::{Action, Step};
-use super::prepare::Prepared;
-use super::staging::Staging;
-use super::undo::{self, Done};
+use super::compose;
+use super::fingerprint::{is_absence, is_same};
+use super::folder::StoreFolder;
+use super::mover::{Mover, Taken};
+use super::plan::{Action, Item, SlotOf, Step, steps};
+use super::transaction::{Content, Transaction};
 use super::walker::Walker;
-use crate::commit::{ChangeInfo, CommitOutcome, Displaced};
-use crate::error::{Result, WorkspaceError};
+use crate::change::Version;
+use crate::commit::Displaced;
 
+/// Permissions of a new directory, less the umask.
+pub(super) const DIRECTORY_MODE: u32 = 0o755;
 /// Entries that are enough to know that a directory is not empty.
 const SOME_ENTRIES: usize = 16;
+/// How often a step is tried when somebody else takes the name away and puts it back meanwhile.
+const ATTEMPTS_MAX: u32 = 8;
 
-/// Why a step was not done, or was done and has to be taken back.
+/// Why a step was not done.
+#[derive(Debug)]
 pub(super) enum Halt {
-    /// Somebody else was there.
-    Raced(Conflict),
+    /// Somebody else was there, and the caller wants to hear of that before anything is replaced.
+    Raced(VPath),
     /// The system failed.
     Failed(VPath, io::Error),
 }
 
-/// An object that the change removes or replaces, in its slot.
-struct Leftover {
-    path: VPath,
-    slot: Name,
+/// An object that a change removed or replaced, in its slot.
+#[derive(Clone, Debug)]
+pub(super) struct Leftover {
+    /// Where it stood.
+    pub(super) path: VPath,
+    pub(super) slot: Name,
     /// As it was when it had just been taken out.
-    taken: Fingerprint,
+    pub(super) taken: Fingerprint,
 }
 
-/// The steps under way.
-struct Applier<'a> {
-    walker: Walker,
-    staging: &'a Staging,
-    done: Vec<Done>,
-    leftovers: Vec<Leftover>,
+/// What applying came to.
+#[derive(Debug, Default)]
+pub(super) struct Applied {
+    pub(super) leftovers: Vec<Leftover>,
+    pub(super) displaced: Vec<Displaced>,
 }
 
-impl Prepared<'_> {
-    /// Makes the change visible, all of it or nothing.
-    pub(super) fn apply(self) -> Result<CommitOutcome> {
-        let mut applier = Applier {
-            walker: Walker::new(self.base.root()),
-            staging: &self.staging,
-            done: Vec::new(),
-            leftovers: Vec::new(),
-        };
-        let halted = self.steps.iter().find_map(|step| applier.step(step).err());
-        let Applier {
-            done, leftovers, ..
-        } = applier;
-        match halted {
-            None => self.finish(leftovers),
-            Some(halt) => self.take_back(halt, done),
-        }
-    }
-
-    /// Closes the session, makes the change durable and clears up behind it.
-    fn finish(mut self, leftovers: Vec<Leftover>) -> Result<CommitOutcome> {
-        let base = &self.request.origin.base;
-        let generation = base.advance();
-        let flushed = self.base.root().sync_fs();
-        self.request.sealed.finish(&self.change.to_string());
-        if let Err(error) = flushed {
-            base.poison();
-            self.staging.keep();
-            return Err(WorkspaceError::NotDurable {
-                base: base.name().to_owned(),
-                change: self.change,
-                staging: self.staging.path(),
-                source: Arc::new(error),
-            });
-        }
-        let displaced = set_aside(&mut self.staging, leftovers);
-        Ok(CommitOutcome::Applied(ChangeInfo {
-            id: self.change,
-            generation,
-            entries: self.entries,
-            displaced,
-        }))
-    }
-
-    /// Undoes what was done; the session is open again.
-    fn take_back(mut self, halt: Halt, done: Vec<Done>) -> Result<CommitOutcome> {
-        let base = &self.request.origin.base;
-        let undone = undo::undo(self.base.root(), &self.staging, done);
-        if let Some((path, error)) = undone.failure {
-            base.poison();
-            self.staging.keep();
-            return Err(WorkspaceError::NeedsRecovery {
-                base: base.name().to_owned(),
-                staging: self.staging.path(),
-                path: path.to_string(),
-                source: Arc::new(error),
-            });
-        }
-        if let Some(path) = undone.set_aside {
-            return Err(WorkspaceError::Interfered {
-                base: base.name().to_owned(),
-                path: path.to_string(),
-                kept: self.staging.kept_path(),
-            });
-        }
-        match halt {
-            Halt::Raced(conflict) => Ok(CommitOutcome::Conflicted(vec![conflict])),
-            Halt::Failed(path, error) => Err(WorkspaceError::io(base.name(), path, error)),
-        }
-    }
+/// The hands that change the tree; recovery uses the same ones.
+#[derive(Debug)]
+pub(super) struct Applier<'a> {
+    pub(super) root: &'a Arc<dyn Dir>,
+    pub(super) folder: &'a StoreFolder,
+    pub(super) mover: Mover<'a>,
+    pub(super) transaction: &'a Transaction,
+    pub(super) walker: Walker,
+    /// Whether the first meeting with somebody else halts.
+    pub(super) strict: bool,
+    pub(super) applied: Applied,
 }
 
 impl Applier<'_> {
-    fn step(&mut self, step: &Step) -> Result<(), Halt> {
+    /// Takes all steps.
+    pub(super) fn run(&mut self) -> Result<(), Halt> {
+        let transaction = self.transaction;
+        steps(transaction)
+            .iter()
+            .try_for_each(|step| self.step(step))
+    }
+
+    fn step(&mut self, step: &Step<'_>) -> Result<(), Halt> {
         match &step.action {
             Action::TakeOut {
-                slot, kind, moved, ..
+                index, seen, kind, ..
             } => {
-                let taken = self.take_out(step, slot)?;
-                if *kind == Kind::Directory {
-                    self.walker.forget();
-                }
-                if *kind == Kind::Directory && !moved {
-                    self.require_empty(step, slot)?;
-                }
-                self.left(step, slot, taken);
-                Ok(())
+                self.take_out(step, *index, seen.as_ref())?;
+                self.forget_if(*kind);
             }
-            Action::MakeDirectory => self.make_directory(step),
-            Action::PutDown { slot, kind, made } => {
-                self.put_down(step, slot, *made)?;
-                if *kind == Kind::Directory {
-                    self.walker.forget();
+            Action::MakeDirectory => self.make_directory(step)?,
+            Action::PutMoved { index, kind, .. } => {
+                let slot = self.transaction.out_slot(*index);
+                if self.taken_out(&slot) {
+                    self.put_down(step, &slot)?;
+                    self.applied.leftovers.retain(|left| left.slot != slot);
+                    self.forget_if(*kind);
                 }
-                self.leftovers.retain(|leftover| leftover.slot != *slot);
-                Ok(())
             }
-            Action::Exchange { slot, made, .. } => {
-                let taken = self.exchange(step, slot, *made)?;
-                self.left(step, slot, taken);
-                Ok(())
+            Action::PutNew { item } => {
+                let slot = self.make(step, item)?;
+                self.put_down(step, &slot)?;
+            }
+            Action::Exchange { seen, item } => {
+                let slot = self.make(step, item)?;
+                self.exchange(step, &slot, seen.as_ref())?;
             }
         }
-    }
-
-    fn left(&mut self, step: &Step, slot: &Name, taken: Fingerprint) {
-        let (path, slot) = (step.path.clone(), slot.clone());
-        self.leftovers.push(Leftover { path, slot, taken });
-    }
-
-    fn take_out(&mut self, step: &Step, slot: &Name) -> Result<Fingerprint, Halt> {
-        let (dir, name) = self.place(step)?;
-        let now = self.require_as_seen(step, &*dir, name)?;
-        let staging = self.staging.dir();
-        let renamed = dir.rename(name, staging, slot, RenameMode::NoReplace);
-        renamed.map_err(|error| halt(step, error))?;
-        self.done.push(Done::TakenOut {
-            path: step.path.clone(),
-            slot: slot.clone(),
-        });
-        self.require_same(step, slot, &now)
-    }
-
-    fn exchange(
-        &mut self,
-        step: &Step,
-        slot: &Name,
-        made: Fingerprint,
-    ) -> Result<Fingerprint, Halt> {
-        let (dir, name) = self.place(step)?;
-        let now = self.require_as_seen(step, &*dir, name)?;
-        let renamed = self
-            .staging
-            .dir()
-            .rename(slot, &*dir, name, RenameMode::Exchange);
-        renamed.map_err(|error| halt(step, error))?;
-        let (path, slot) = (step.path.clone(), slot.clone());
-        self.done.push(Done::Exchanged {
-            path,
-            slot: slot.clone(),
-            made,
-        });
-        self.require_same(step, &slot, &now)
-    }
-
-    fn put_down(
-        &mut self,
-        step: &Step,
-        slot: &Name,
-        made: Option<Fingerprint>,
-    ) -> Result<(), Halt> {
-        let (dir, name) = self.place(step)?;
-        let renamed = self
-            .staging
-            .dir()
-            .rename(slot, &*dir, name, RenameMode::NoReplace);
-        if let Err(error) = renamed {
-            return Err(match error.kind() {
-                io::ErrorKind::AlreadyExists => self.raced(step),
-                _ => halt(step, error),
-            });
-        }
-        self.done.push(Done::PutDown {
-            path: step.path.clone(),
-            slot: slot.clone(),
-            made,
-        });
         Ok(())
     }
 
-    fn make_directory(&mut self, step: &Step) -> Result<(), Halt> {
-        /// Permissions of a new directory, less the umask.
-        const DIRECTORY_MODE: u32 = 0o755;
-        let (dir, name) = self.place(step)?;
-        match dir.mkdir(name, DIRECTORY_MODE) {
-            Ok(()) => {
-                self.done.push(Done::MadeDirectory {
-                    path: step.path.clone(),
-                });
-                Ok(())
-            }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                let now = dir.stat(name).map_err(|error| halt(step, error))?;
-                // Somebody else made it; what is in it is decided name by name.
-                if now.kind == FileKind::Directory {
-                    return Ok(());
-                }
-                Err(Halt::Raced(step.conflict(Some(side(&now)))))
-            }
-            Err(error) => Err(halt(step, error)),
+    /// Whether something was taken out into the slot, and not carried away by somebody else before.
+    fn taken_out(&self, slot: &Name) -> bool {
+        self.applied.leftovers.iter().any(|left| left.slot == *slot)
+    }
+
+    fn forget_if(&mut self, kind: Kind) {
+        if kind == Kind::Directory {
+            self.walker.forget();
         }
     }
 
-    fn place<'s>(&mut self, step: &'s Step) -> Result<(Arc<dyn Dir>, &'s Name), Halt> {
-        self.walker
-            .place(&step.path)
-            .map_err(|error| halt(step, error))
-    }
-
-    /// A last look before the object is touched: afterwards its `ctime` has moved.
-    fn require_as_seen(
-        &self,
-        step: &Step,
-        dir: &dyn Dir,
-        name: &Name,
-    ) -> Result<Fingerprint, Halt> {
-        let (Action::TakeOut { seen, .. } | Action::Exchange { seen, .. }) = &step.action else {
-            unreachable!("only what the session saw is taken out");
+    fn take_out(
+        &mut self,
+        step: &Step<'_>,
+        index: usize,
+        seen: Option<&Fingerprint>,
+    ) -> Result<(), Halt> {
+        let slot = self.transaction.out_slot(index);
+        let Some((dir, name)) = self.place_if_there(step)? else {
+            return self.raced(step);
         };
-        let now = dir.stat(name).map_err(|error| halt(step, error))?;
-        if is_as_seen(seen.as_ref(), &now) {
-            return Ok(now);
+        let now = match dir.stat(name) {
+            Err(error) if is_absence(&error) => return self.raced(step),
+            now => now.map_err(|error| failed(step, error))?,
+        };
+        let as_validated = seen.is_some_and(|seen| is_same(seen, &now));
+        if !as_validated {
+            self.raced(step)?;
         }
-        Err(Halt::Raced(step.conflict(Some(side(&now)))))
-    }
-
-    /// Holds what came out against what was there a moment ago.
-    fn require_same(
-        &self,
-        step: &Step,
-        slot: &Name,
-        expected: &Fingerprint,
-    ) -> Result<Fingerprint, Halt> {
-        let out = self
-            .staging
-            .dir()
-            .stat(slot)
-            .map_err(|error| halt(step, error))?;
-        if is_same_renamed(expected, &out) {
-            return Ok(out);
-        }
-        Err(Halt::Raced(step.conflict(Some(side(&out)))))
-    }
-
-    /// A removed directory has nothing left in it: what the session removed was taken out before.
-    fn require_empty(&self, step: &Step, slot: &Name) -> Result<(), Halt> {
-        if is_empty(self.staging, slot).map_err(|error| halt(step, error))? {
+        let taken = match self.mover.take_out((&*dir, name), &slot, &now) {
+            Err(error) if is_absence(&error) => return self.raced(step),
+            taken => taken.map_err(|error| failed(step, error))?,
+        };
+        let moved = matches!(step.action, Action::TakeOut { moved: true, .. });
+        let emptied = moved || self.is_emptied(step, &slot, &taken)?;
+        if as_validated && taken.untouched && emptied {
+            self.leave(step, slot, taken.fingerprint);
             return Ok(());
         }
-        Err(Halt::Raced(step.conflict(step.before)))
+        if moved {
+            // It goes on to where the session moved it, with what was written to it since.
+            self.leave(step, slot, taken.fingerprint);
+            return self.raced(step);
+        }
+        self.displace(step, &slot)
     }
 
-    fn raced(&mut self, step: &Step) -> Halt {
-        match self.walker.probe(&step.path) {
-            Ok(theirs) => Halt::Raced(step.conflict(theirs.map(|now| side(&now)))),
-            Err(error) => Halt::Failed(step.path.clone(), error),
+    /// Whether a removed directory has nothing left in it: what the session removed was taken out
+    /// before.
+    fn is_emptied(&self, step: &Step<'_>, slot: &Name, taken: &Taken) -> Result<bool, Halt> {
+        if taken.fingerprint.kind != FileKind::Directory {
+            return Ok(true);
         }
+        is_empty(&**self.mover.staging, slot).map_err(|error| failed(step, error))
+    }
+
+    fn make_directory(&mut self, step: &Step<'_>) -> Result<(), Halt> {
+        for _ in 0..ATTEMPTS_MAX {
+            let (dir, name) = self.place(step)?;
+            match self.mover.room(|| dir.mkdir(name, DIRECTORY_MODE)) {
+                Ok(()) => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(failed(step, error)),
+            }
+            match dir.stat(name) {
+                // Somebody else made it; what is in it is decided name by name.
+                Ok(now) if now.kind == FileKind::Directory => return Ok(()),
+                Ok(now) => {
+                    self.raced(step)?;
+                    self.take_away(step, &*dir, name, &now)?;
+                }
+                Err(error) if is_absence(&error) => {}
+                Err(error) => return Err(failed(step, error)),
+            }
+        }
+        Err(failed(step, io::ErrorKind::ResourceBusy.into()))
+    }
+
+    /// Puts what is in a slot down where nothing should stand.
+    pub(super) fn put_down(&mut self, step: &Step<'_>, slot: &Name) -> Result<(), Halt> {
+        for _ in 0..ATTEMPTS_MAX {
+            let (dir, name) = self.place(step)?;
+            match self.mover.put_down(slot, (&*dir, name)) {
+                Ok(()) => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(failed(step, error)),
+            }
+            self.raced(step)?;
+            match dir.stat(name) {
+                Ok(now) => self.take_away(step, &*dir, name, &now)?,
+                Err(error) if is_absence(&error) => {}
+                Err(error) => return Err(failed(step, error)),
+            }
+        }
+        Err(failed(step, io::ErrorKind::ResourceBusy.into()))
+    }
+
+    /// Exchanges what the session saw for what is in the slot, which holds the old version then.
+    fn exchange(
+        &mut self,
+        step: &Step<'_>,
+        slot: &Name,
+        seen: Option<&Fingerprint>,
+    ) -> Result<(), Halt> {
+        for _ in 0..ATTEMPTS_MAX {
+            let (dir, name) = self.place(step)?;
+            let now = match dir.stat(name) {
+                Err(error) if is_absence(&error) => {
+                    self.raced(step)?;
+                    return self.put_down(step, slot);
+                }
+                now => now.map_err(|error| failed(step, error))?,
+            };
+            let as_validated = seen.is_some_and(|seen| is_same(seen, &now));
+            if !as_validated {
+                self.raced(step)?;
+            }
+            let taken = match self.mover.exchange(slot, (&*dir, name), &now) {
+                Err(error) if is_absence(&error) => continue,
+                taken => taken.map_err(|error| failed(step, error))?,
+            };
+            if as_validated && taken.untouched {
+                self.leave(step, slot.clone(), taken.fingerprint);
+                return Ok(());
+            }
+            return self.displace(step, slot);
+        }
+        Err(failed(step, io::ErrorKind::ResourceBusy.into()))
+    }
+
+    /// Takes somebody else's object away from a place that the change needs, and keeps it.
+    fn take_away(
+        &mut self,
+        step: &Step<'_>,
+        dir: &dyn Dir,
+        name: &Name,
+        now: &Fingerprint,
+    ) -> Result<(), Halt> {
+        let count = self.applied.displaced.len();
+        let slot = super::folder::name(&format!(
+            "{}x{count}",
+            super::transaction::slot_prefix(self.transaction.id)
+        ));
+        match self.mover.take_out((dir, name), &slot, now) {
+            Err(error) if is_absence(&error) => Ok(()),
+            taken => {
+                taken.map_err(|error| failed(step, error))?;
+                self.walker.forget();
+                self.displace(step, &slot)
+            }
+        }
+    }
+
+    /// Keeps what is in a slot, which is somebody else's.
+    pub(super) fn displace(&mut self, step: &Step<'_>, slot: &Name) -> Result<(), Halt> {
+        self.raced(step)?;
+        let kept = self
+            .folder
+            .set_aside(self.transaction.id, slot)
+            .map_err(|error| failed(step, error))?;
+        let path = step.path.clone();
+        self.applied.displaced.push(Displaced { path, kept });
+        Ok(())
+    }
+
+    /// Somebody else was there.
+    fn raced(&self, step: &Step<'_>) -> Result<(), Halt> {
+        match self.strict {
+            true => Err(Halt::Raced(step.path.clone())),
+            false => Ok(()),
+        }
+    }
+
+    /// Notes what a step took out.
+    pub(super) fn leave(&mut self, step: &Step<'_>, slot: Name, taken: Fingerprint) {
+        let path = step.stood.clone();
+        self.applied.leftovers.push(Leftover { path, slot, taken });
+    }
+
+    /// Makes a new object in its slot.
+    fn make(&self, step: &Step<'_>, item: &Item<'_>) -> Result<Name, Halt> {
+        let slot = self.slot(item);
+        self.make_in(step, item, &slot)?;
+        Ok(slot)
+    }
+
+    /// The slot of a new object.
+    pub(super) fn slot(&self, item: &Item<'_>) -> Name {
+        match item.slot {
+            SlotOf::Arrival(index) => self.transaction.arrival_slot(index),
+            SlotOf::Update(index) => self.transaction.update_slot(index),
+        }
+    }
+
+    /// Makes a new object in a slot that is free, or finds the one that was staged there.
+    pub(super) fn make_in(
+        &self,
+        step: &Step<'_>,
+        item: &Item<'_>,
+        slot: &Name,
+    ) -> Result<(), Halt> {
+        let staging = self.mover.staging;
+        let made = match (item.after, item.content) {
+            (Version::Symlink { target }, _) => self.mover.room(|| staging.symlink(target, slot)),
+            (Version::File { modified, .. }, Content::Inline { mode, range }) => {
+                let bytes = self.transaction.inline(range);
+                self.mover
+                    .room(|| staging.create(slot, mode.bits))
+                    .and_then(|file| {
+                        self.mover.room(|| file.write_at(bytes, 0))?;
+                        compose::finish(&*file, *mode, *modified)
+                    })
+            }
+            _ => Ok(()),
+        };
+        made.map_err(|error| failed(step, error))
+    }
+
+    pub(super) fn place_if_there<'s>(
+        &mut self,
+        step: &Step<'s>,
+    ) -> Result<Option<(Arc<dyn Dir>, &'s Name)>, Halt> {
+        match self.walker.place(step.path) {
+            Err(error) if is_absence(&error) => Ok(None),
+            place => place.map(Some).map_err(|error| failed(step, error)),
+        }
+    }
+
+    /// The directory that a step is in. One that somebody else took away is made again: the change
+    /// is committed.
+    fn place<'s>(&mut self, step: &Step<'s>) -> Result<(Arc<dyn Dir>, &'s Name), Halt> {
+        if let Some(place) = self.place_if_there(step)? {
+            return Ok(place);
+        }
+        self.raced(step)?;
+        let mut dir = self.root.clone();
+        for part in step.path.parent().unwrap_or_default().components() {
+            dir = self.ensure(step, &dir, part)?;
+        }
+        self.walker.forget();
+        self.walker
+            .place(step.path)
+            .map_err(|error| failed(step, error))
+    }
+
+    fn ensure(
+        &mut self,
+        step: &Step<'_>,
+        dir: &Arc<dyn Dir>,
+        part: &Name,
+    ) -> Result<Arc<dyn Dir>, Halt> {
+        for _ in 0..ATTEMPTS_MAX {
+            match dir.walk(std::slice::from_ref(part)) {
+                Ok(found) => return Ok(found),
+                Err(error) if is_absence(&error) => {}
+                Err(error) => return Err(failed(step, error)),
+            }
+            match self.mover.room(|| dir.mkdir(part, DIRECTORY_MODE)) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    let now = dir.stat(part).map_err(|error| failed(step, error))?;
+                    if now.kind != FileKind::Directory {
+                        self.take_away(step, &**dir, part, &now)?;
+                    }
+                }
+                made => made.map_err(|error| failed(step, error))?,
+            }
+        }
+        Err(failed(step, io::ErrorKind::ResourceBusy.into()))
     }
 }
 
-/// What an error of a step means: a name that is gone is somebody else's doing.
-fn halt(step: &Step, error: io::Error) -> Halt {
-    if is_absence(&error) {
-        return Halt::Raced(step.conflict(None));
-    }
+pub(super) fn failed(step: &Step<'_>, error: io::Error) -> Halt {
     Halt::Failed(step.path.clone(), error)
 }
 
-fn is_empty(staging: &Staging, slot: &Name) -> io::Result<bool> {
-    let listed = staging
-        .dir()
-        .walk(std::slice::from_ref(slot))?
-        .list(SOME_ENTRIES);
+/// Whether a directory has no entries.
+pub(super) fn is_empty(dir: &dyn Dir, name: &Name) -> io::Result<bool> {
+    let listed = dir.walk(std::slice::from_ref(name))?.list(SOME_ENTRIES);
     match listed {
         Ok(listing) => Ok(listing.items.is_empty() && listing.skipped.is_empty()),
         Err(error) if error.kind() == io::ErrorKind::QuotaExceeded => Ok(false),
         Err(error) => Err(error),
     }
-}
-
-/// Finds what was written to a file through an old handle after it was taken out, and keeps it.
-fn set_aside(staging: &mut Staging, leftovers: Vec<Leftover>) -> Vec<Displaced> {
-    let mut displaced = Vec::new();
-    for Leftover { path, slot, taken } in leftovers {
-        if is_untouched(staging, &slot, &taken).unwrap_or(false) {
-            continue;
-        }
-        let folder = match staging.set_aside(&slot) {
-            Ok(()) => staging.kept_path(),
-            Err(_) => {
-                staging.keep();
-                staging.path()
-            }
-        };
-        let kept = format!("{folder}/{slot}");
-        displaced.push(Displaced { path, kept });
-    }
-    displaced
-}
-
-fn is_untouched(staging: &Staging, slot: &Name, taken: &Fingerprint) -> io::Result<bool> {
-    if taken.kind == FileKind::Directory {
-        return is_empty(staging, slot);
-    }
-    Ok(staging.dir().stat(slot)? == *taken)
 }

@@ -16,6 +16,14 @@ pub(super) fn is_as_seen(seen: Option<&BaseStat>, now: &Fingerprint) -> bool {
     })
 }
 
+/// The same for what was validated. A directory is the same as long as it is the same object.
+pub(super) fn is_same(validated: &Fingerprint, now: &Fingerprint) -> bool {
+    match validated.kind {
+        FileKind::Directory => is_same_renamed(validated, now),
+        _ => validated == now,
+    }
+}
+
 /// Whether an object is the one it was, apart from the change of its name, which moves `ctime`.
 ///
 /// A directory is the same as long as it is the same object.
@@ -24,14 +32,6 @@ pub(super) fn is_same_renamed(before: &Fingerprint, now: &Fingerprint) -> bool {
     let content = |version: &Fingerprint| (version.mtime_ns, version.size, version.mode);
     object(before) == object(now)
         && (before.kind == FileKind::Directory || content(before) == content(now))
-}
-
-/// The host's version in what a session saw.
-pub(super) fn host_version(seen: Option<&BaseStat>) -> Option<Fingerprint> {
-    match seen?.version {
-        BaseVersion::Host(fingerprint) => Some(fingerprint),
-        BaseVersion::Number(_) => None,
-    }
 }
 
 /// One side of a conflict, from what stands there.

@@ -1,184 +1,168 @@
-//! The visible steps of a commit, in an order in which each finds its place: everything that
+//! The visible steps of a transaction, in an order in which each finds its place: everything that
 //! departed is taken out deepest first, what arrived is put down shallowest first, and files that
 //! changed where they stand are exchanged last. A file that is replaced in its place is exchanged too.
 
 use std::collections::HashSet;
 
 use store::disk::Fingerprint;
-use vfs::{
-    Arrival, BaseStat, ChangeSet, Conflict, ConflictSide, Departure, Kind, Name, Side, VPath,
-};
+use vfs::{Kind, VPath};
 
-use super::staging::slot;
-use super::validate::is_new_directory;
+use super::transaction::{Content, Transaction};
+use crate::change::{Arrival, Change, Departure, Version};
 
 /// One visible step.
-#[derive(Debug)]
-pub(super) struct Step {
+#[derive(Clone, Debug)]
+pub(super) struct Step<'a> {
     /// Where.
-    pub(super) path: VPath,
+    pub(super) path: &'a VPath,
+    /// Where what is taken out or replaced stood before the change.
+    pub(super) stood: &'a VPath,
     /// What.
-    pub(super) action: Action,
-    /// What stood there, for a conflict.
-    pub(super) before: Option<ConflictSide>,
-    /// What the session puts there, for a conflict.
-    pub(super) ours: Option<ConflictSide>,
+    pub(super) action: Action<'a>,
 }
 
-/// What is done at one path. A slot is a name in the staging folder.
-#[derive(Debug)]
-pub(super) enum Action {
-    /// Takes the object that the session saw out into its slot.
+/// What is done at one path. Slots are named by the transaction and an index.
+#[derive(Clone, Debug)]
+pub(super) enum Action<'a> {
+    /// Takes what departs out into the slot of its index.
     TakeOut {
-        slot: Name,
-        seen: Option<BaseStat>,
+        index: usize,
+        seen: Option<Fingerprint>,
         kind: Kind,
         moved: bool,
     },
     /// Makes a directory, unless there is one.
     MakeDirectory,
-    /// Puts down what is in the slot: what was taken out elsewhere, or made by this commit.
-    PutDown {
-        slot: Name,
+    /// Puts down what was taken out as the departure of this index.
+    PutMoved {
+        index: usize,
+        seen: Option<Fingerprint>,
         kind: Kind,
-        made: Option<Fingerprint>,
     },
-    /// Exchanges the file that the session saw for the one in the slot.
+    /// Puts down something new where nothing stands.
+    PutNew { item: Item<'a> },
+    /// Exchanges the file that the session saw for something new.
     Exchange {
-        slot: Name,
-        seen: Option<BaseStat>,
-        made: Fingerprint,
+        seen: Option<Fingerprint>,
+        item: Item<'a>,
     },
 }
 
-/// Something that the commit made in the staging folder.
-#[derive(Debug)]
-pub(super) struct Made {
-    pub(super) slot: Name,
-    pub(super) fingerprint: Fingerprint,
+/// A new file or link.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Item<'a> {
+    pub(super) after: &'a Version,
+    pub(super) content: &'a Content,
+    pub(super) slot: SlotOf,
 }
 
-impl Step {
-    /// The conflict of somebody else having been at the path since it was validated.
-    pub(super) fn conflict(&self, theirs: Option<ConflictSide>) -> Conflict {
-        Conflict {
-            path: self.path.clone(),
-            before: self.before,
-            ours: self.ours,
-            theirs,
-        }
-    }
+/// Which slot of a transaction.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum SlotOf {
+    Arrival(usize),
+    Update(usize),
 }
 
-/// All steps; `arrived` and `updated` hold what was staged for each arrival and each update.
-pub(super) fn steps(set: &ChangeSet, arrived: Vec<Option<Made>>, updated: Vec<Made>) -> Vec<Step> {
-    let replaced: HashSet<usize> = set
-        .arrivals
-        .iter()
-        .zip(&arrived)
-        .filter_map(|(arrival, made)| made.as_ref().and_then(|_| replaced(set, &arrival.path)))
+/// All steps of a transaction.
+pub(super) fn steps(transaction: &Transaction) -> Vec<Step<'_>> {
+    let change = &*transaction.change;
+    let arrivals = || change.arrivals.iter().enumerate();
+    let replaced: HashSet<usize> = arrivals()
+        .filter(|(_, arrival)| is_made(arrival))
+        .filter_map(|(_, arrival)| replaced(change, &arrival.path))
         .collect();
-    let departures = set.departures.iter().enumerate().rev();
+    let departures = change.departures.iter().enumerate().rev();
     let departures = departures.filter(|(index, _)| !replaced.contains(index));
+    let updates = change.updates.iter().enumerate();
     departures
-        .map(|(index, departure)| take_out(index, departure))
-        .chain(
-            set.arrivals
-                .iter()
-                .zip(arrived)
-                .map(|(arrival, made)| put_down(set, arrival, made)),
-        )
-        .chain(
-            set.updates
-                .iter()
-                .zip(updated)
-                .map(|(update, made)| exchange(&update.path, made, &update.before, &update.after)),
-        )
+        .map(|(index, departure)| Step {
+            path: &departure.path,
+            stood: &departure.path,
+            action: Action::TakeOut {
+                index,
+                seen: transaction.departures[index],
+                kind: departure.before.kind(),
+                moved: departure.moved_to.is_some(),
+            },
+        })
+        .chain(arrivals().map(|(index, arrival)| put_down(transaction, index, arrival)))
+        .chain(updates.map(|(index, update)| {
+            let (seen, content) = &transaction.updates[index];
+            let item = Item {
+                after: &update.after,
+                content,
+                slot: SlotOf::Update(index),
+            };
+            let action = Action::Exchange { seen: *seen, item };
+            Step {
+                path: &update.path,
+                stood: &update.source,
+                action,
+            }
+        }))
         .collect()
 }
 
-fn take_out(index: usize, departure: &Departure) -> Step {
-    Step {
-        path: departure.path.clone(),
-        action: Action::TakeOut {
-            slot: slot("out-", index),
-            seen: departure.before.seen,
-            kind: departure.before.kind,
-            moved: departure.moved_to.is_some(),
+fn put_down<'a>(transaction: &'a Transaction, index: usize, arrival: &'a Arrival) -> Step<'a> {
+    let change = &*transaction.change;
+    let action = match &arrival.moved_from {
+        _ if is_made(arrival) => {
+            let item = Item {
+                after: &arrival.after,
+                content: &transaction.arrivals[index],
+                slot: SlotOf::Arrival(index),
+            };
+            match replaced(change, &arrival.path) {
+                Some(departure) => Action::Exchange {
+                    seen: transaction.departures[departure],
+                    item,
+                },
+                None => Action::PutNew { item },
+            }
+        }
+        Some(source) => match departure_index(change, source) {
+            Some(index) => Action::PutMoved {
+                index,
+                seen: transaction.departures[index],
+                kind: arrival.after.kind(),
+            },
+            None => Action::MakeDirectory,
         },
-        before: Some(ConflictSide::from(&departure.before)),
-        ours: None,
-    }
-}
-
-fn put_down(set: &ChangeSet, arrival: &Arrival, made: Option<Made>) -> Step {
-    let kind = arrival.after.kind;
-    let action = match (made, &arrival.moved_from) {
-        (Some(made), _) => {
-            if let Some(index) = replaced(set, &arrival.path) {
-                let before = &set.departures[index].before;
-                return exchange(&arrival.path, made, before, &arrival.after);
-            }
-            Action::PutDown {
-                slot: made.slot,
-                kind,
-                made: Some(made.fingerprint),
-            }
-        }
-        (None, Some(source)) => {
-            let (index, _) = departure_at(set, source);
-            Action::PutDown {
-                slot: slot("out-", index),
-                kind,
-                made: None,
-            }
-        }
-        (None, None) => {
-            debug_assert!(is_new_directory(arrival), "anything else new is staged");
-            Action::MakeDirectory
-        }
+        None => Action::MakeDirectory,
     };
+    let path = &arrival.path;
     Step {
-        path: arrival.path.clone(),
+        path,
+        stood: path,
         action,
-        before: None,
-        ours: Some(ConflictSide::from(&arrival.after)),
     }
 }
 
-fn exchange(path: &VPath, made: Made, before: &Side, after: &Side) -> Step {
-    Step {
-        path: path.clone(),
-        action: Action::Exchange {
-            slot: made.slot,
-            seen: before.seen,
-            made: made.fingerprint,
-        },
-        before: Some(ConflictSide::from(before)),
-        ours: Some(ConflictSide::from(after)),
+/// Whether an arrival is made by the commit, and not only moved or made as a directory in its place.
+fn is_made(arrival: &Arrival) -> bool {
+    match &arrival.after {
+        Version::Directory => false,
+        Version::Symlink { .. } => arrival.moved_from.is_none(),
+        // The content of what only moves has no digest: nobody read it.
+        Version::File { digest, .. } => arrival.moved_from.is_none() || digest.is_some(),
     }
 }
 
 /// The departure of what is replaced at a path, when it can be exchanged there in one step, so that
 /// nobody finds the name missing: it is removed, no directory, and its own directory stood still.
-fn replaced(set: &ChangeSet, path: &VPath) -> Option<usize> {
-    let index = departure_index(set, path)?;
-    let departure = &set.departures[index];
+fn replaced(change: &Change, path: &VPath) -> Option<usize> {
+    let index = departure_index(change, path)?;
+    let departure = &change.departures[index];
     let in_place = std::iter::successors(path.parent(), VPath::parent)
-        .all(|dir| departure_index(set, &dir).is_none());
-    let is_plain = departure.before.kind != Kind::Directory && departure.moved_to.is_none();
+        .all(|dir| departure_index(change, &dir).is_none());
+    let is_plain = departure.before.kind() != Kind::Directory && departure.moved_to.is_none();
     (is_plain && in_place).then_some(index)
 }
 
-/// The departure from a path that something moved away from, and its number.
-pub(super) fn departure_at<'a>(set: &'a ChangeSet, path: &VPath) -> (usize, &'a Departure) {
-    let found = departure_index(set, path);
-    let index = found.expect("whatever moved to a place departed from another");
-    (index, &set.departures[index])
-}
-
-fn departure_index(set: &ChangeSet, path: &VPath) -> Option<usize> {
-    set.departures
-        .binary_search_by(|departure| departure.path.cmp(path))
+/// The number of the departure from a path.
+pub(super) fn departure_index(change: &Change, path: &VPath) -> Option<usize> {
+    change
+        .departures
+        .binary_search_by(|departure: &Departure| departure.path.cmp(path))
         .ok()
 }

@@ -5,7 +5,8 @@ use std::io;
 use std::sync::Arc;
 
 use store::disk::{Dir, FileKind, Fingerprint};
-use vfs::{Arrival, ChangeSet, Conflict, ConflictSide, Kind, Side, VPath};
+use vfs::reserved::STORE_NAME;
+use vfs::{Arrival, BaseEntry, ChangeSet, Conflict, ConflictSide, Kind, Name, Sealed, Side, VPath};
 
 use super::fingerprint::{is_as_seen, side};
 use super::walker::Walker;
@@ -35,8 +36,49 @@ impl<'a> Validator<'a> {
         }
     }
 
-    /// All conflicts, in the order of their paths.
-    pub(super) fn run(mut self) -> Result<Vec<Conflict>, Failure> {
+    /// All conflicts that were found, in the order of their paths.
+    pub(super) fn conflicts(self) -> Vec<Conflict> {
+        self.conflicts.into_values().collect()
+    }
+
+    /// Compares what the session reads, lists and misses with what is there now.
+    pub(super) fn reads(&mut self, sealed: &Sealed) -> Result<(), Failure> {
+        for (path, seen) in sealed.reads() {
+            let now = self.probe(&path)?;
+            let mut same = now.is_some_and(|now| is_as_seen(Some(&seen.stat), &now));
+            if let Some(listing) = seen.listing.as_ref().filter(|_| same) {
+                same = self.lists(&path, listing)?;
+            }
+            if !same {
+                self.conflict(&path, None, None, now.map(|now| side(&now)));
+            }
+        }
+        for path in sealed.absences() {
+            if let Some(now) = self.probe(&path)? {
+                self.conflict(&path, None, None, Some(side(&now)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a directory has the entries that the session listed.
+    fn lists(&mut self, path: &VPath, seen: &[BaseEntry]) -> Result<bool, Failure> {
+        let fail = |error| (path.clone(), error);
+        let dir = self.walker.directory(path).map_err(fail)?;
+        let listing = dir.list(self.listing_entries_max).map_err(fail)?;
+        let is_hidden = |name: &Name| path.is_root() && **name == *STORE_NAME;
+        let now: BTreeMap<Name, Kind> = listing
+            .items
+            .into_iter()
+            .filter(|item| !is_hidden(&item.name))
+            .filter_map(|item| Some((item.name, kind(item.kind)?)))
+            .collect();
+        let same = |entry: &BaseEntry| now.get(&entry.name) == Some(&entry.kind);
+        Ok(now.len() == seen.len() && seen.iter().all(same))
+    }
+
+    /// Compares everything that the session writes with what is there now.
+    pub(super) fn writes(&mut self) -> Result<(), Failure> {
         let set = self.set;
         for departure in &set.departures {
             let path = &departure.path;
@@ -52,7 +94,7 @@ impl<'a> Validator<'a> {
         for arrival in &set.arrivals {
             self.fits(arrival)?;
         }
-        Ok(self.conflicts.into_values().collect())
+        Ok(())
     }
 
     /// Holds an object against the version that the session saw.
@@ -181,8 +223,17 @@ impl<'a> Validator<'a> {
     }
 }
 
+fn kind(kind: FileKind) -> Option<Kind> {
+    match kind {
+        FileKind::Directory => Some(Kind::Directory),
+        FileKind::File => Some(Kind::File),
+        FileKind::Symlink => Some(Kind::Symlink),
+        FileKind::Other => None,
+    }
+}
+
 /// Whether an arrival is a directory that the session made.
-pub(super) fn is_new_directory(arrival: &Arrival) -> bool {
+fn is_new_directory(arrival: &Arrival) -> bool {
     arrival.moved_from.is_none() && arrival.after.kind == Kind::Directory
 }
 

@@ -6,6 +6,6 @@ mod faults;
 mod memory;
 mod model;
 mod names;
-mod races;
+// mod races;
 mod scene;
 mod sessions;

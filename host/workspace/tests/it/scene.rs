@@ -108,8 +108,29 @@ impl Scene {
         conflicts
     }
 
+    /// Everything below the folder but the store.
     pub(crate) fn tree(&self) -> Tree {
+        let own = |path: &str| path == ".session-fs" || path.starts_with(".session-fs/");
+        let mut tree = self.whole_tree();
+        tree.retain(|path, _| !own(path));
+        tree
+    }
+
+    pub(crate) fn whole_tree(&self) -> Tree {
         tree(&self.folder)
+    }
+
+    /// A folder as another process finds it that opens it now.
+    pub(crate) fn over(folder: TempDir) -> Self {
+        Self::make(folder, &[], ActingDir::quiet)
+    }
+
+    /// What is left in the staging folder of the store.
+    pub(crate) fn slots(&self) -> Vec<String> {
+        let slots = self.whole_tree().into_keys();
+        slots
+            .filter(|path| path.starts_with(".session-fs/staging/"))
+            .collect()
     }
 
     pub(crate) fn text(&self, path: &str) -> String {

@@ -125,6 +125,7 @@ fn limits_are_named_and_take_nothing() {
     session.write("a", b"1").expect("writes");
     let options = CommitOptions {
         message: Some("m".repeat(70_000)),
+        ..CommitOptions::default()
     };
     let refused = workspace.commit(&session, &options).expect_err("too long");
     assert_eq!(which(&refused), "message-bytes");

@@ -1,0 +1,358 @@
+//! The engine of one directory base: who may commit when, and each commit from its sealed session to
+//! its acknowledgement.
+//!
+//! **Invariants:** the store has one writer among all processes; a transaction is visible only after
+//! its record is on the disk; two transactions that touch related paths never run side by side.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex, MutexGuard};
+use store::disk::{Dir, LockGuard};
+use vfs::DirectoryBase;
+
+use super::ability::Ability;
+use super::footprint::Footprint;
+use super::store::Store;
+use crate::change::ChangeId;
+use crate::error::{Result, StoreError, WorkspaceError};
+use crate::ids::IdSource;
+
+/// Time between two attempts at a lock that another process holds.
+const LOCK_RETRY_MS: u64 = 5;
+
+/// What the engine of a base is made of.
+pub(crate) struct Engine {
+    pub(super) name: String,
+    pub(super) base: Arc<DirectoryBase>,
+    pub(super) ids: Arc<dyn IdSource>,
+    pub(super) boot: Option<[u8; 16]>,
+    lock_wait_ms_max: u64,
+    state: Mutex<State>,
+    changed: Condvar,
+    /// Held by the thread that waits for the other processes.
+    entrance: Mutex<()>,
+    generation: AtomicU64,
+    transactions_count: AtomicU64,
+}
+
+#[derive(Default)]
+struct State {
+    /// The turn of this process, while anyone of it commits.
+    turn: Option<LockGuard>,
+    entered_count: usize,
+    store: Option<Arc<Store>>,
+    claims: Vec<(u64, Arc<Footprint>)>,
+    next_claim: u64,
+    doubt: Option<Doubt>,
+}
+
+/// Why no commit is taken.
+#[derive(Clone, Debug)]
+enum Doubt {
+    /// What is on the disk is not known.
+    Poisoned,
+    /// The store could not be opened or recovered; the directory can still be read.
+    Unusable(WorkspaceError),
+}
+
+/// The right to use the store, given up when dropped.
+pub(super) struct Entered<'a> {
+    engine: &'a Engine,
+    pub(super) store: Arc<Store>,
+}
+
+/// Paths that are nobody else's until this is dropped.
+pub(super) struct Claim<'a> {
+    engine: &'a Engine,
+    number: u64,
+}
+
+impl Engine {
+    /// An engine over a directory. A store that is there is recovered, unless another process has the
+    /// turn: then that one does, or the first commit here.
+    pub(crate) fn open(
+        base: Arc<DirectoryBase>,
+        name: &str,
+        ids: Arc<dyn IdSource>,
+        boot: Option<[u8; 16]>,
+        lock_wait_ms_max: u64,
+    ) -> Arc<Self> {
+        let engine = Arc::new(Self {
+            name: name.to_owned(),
+            base,
+            ids,
+            boot,
+            lock_wait_ms_max,
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            entrance: Mutex::new(()),
+            generation: AtomicU64::new(0),
+            transactions_count: AtomicU64::new(0),
+        });
+        if let Err(error) = engine.recover_if_free() {
+            engine.state.lock().doubt = Some(Doubt::Unusable(error));
+        }
+        engine
+    }
+
+    /// What keeps the base from taking commits.
+    pub(crate) fn trouble(&self) -> Option<WorkspaceError> {
+        self.sound_state().err()
+    }
+
+    /// The directory.
+    pub(crate) fn base(&self) -> &Arc<DirectoryBase> {
+        &self.base
+    }
+
+    /// The generation of the base as far as this process knows.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    pub(super) fn root(&self) -> &Arc<dyn Dir> {
+        self.base.root()
+    }
+
+    fn recover_if_free(&self) -> Result<()> {
+        let found = super::folder::StoreFolder::find(self.root());
+        let is_there = found.map_err(|error| error.at(&self.name))?.is_some();
+        if !is_there {
+            return Ok(());
+        }
+        match self.root().try_lock() {
+            Ok(None) => Ok(()),
+            Ok(Some(turn)) => {
+                let store = self
+                    .open_store(false)
+                    .map_err(|error| error.at(&self.name))?;
+                let mut state = self.state.lock();
+                state.store = store;
+                drop(turn);
+                Ok(())
+            }
+            Err(error) => Err(WorkspaceError::io(&self.name, ".", error)),
+        }
+    }
+
+    /// Waits for the turn, and for the store to be in order.
+    ///
+    /// # Errors
+    ///
+    /// `Busy` after `lock_wait_ms_max`; `Poisoned`; what opening and recovering fail with.
+    pub(super) fn enter(&self) -> Result<Entered<'_>> {
+        let _entrance = self
+            .entrance
+            .try_lock_for(Duration::from_millis(self.lock_wait_ms_max))
+            .ok_or_else(|| self.busy())?;
+        let mut state = self.sound_state()?;
+        if state.turn.is_none() {
+            drop(state);
+            let turn = self.wait_for_turn()?;
+            let known = self.state.lock().store.clone();
+            let store = self
+                .fresh_store(known)
+                .map_err(|error| error.at(&self.name))?;
+            state = self.state.lock();
+            state.turn = Some(turn);
+            state.store = Some(store);
+        }
+        let Some(store) = state.store.clone() else {
+            return Err(self.poisoned());
+        };
+        state.entered_count += 1;
+        Ok(Entered {
+            engine: self,
+            store,
+        })
+    }
+
+    fn sound_state(&self) -> Result<MutexGuard<'_, State>> {
+        let state = self.state.lock();
+        match &state.doubt {
+            None => Ok(state),
+            Some(Doubt::Poisoned) => Err(self.poisoned()),
+            Some(Doubt::Unusable(error)) => Err(error.clone()),
+        }
+    }
+
+    fn wait_for_turn(&self) -> Result<LockGuard> {
+        for attempt in 0..=self.lock_wait_ms_max / LOCK_RETRY_MS {
+            if attempt > 0 {
+                std::thread::sleep(Duration::from_millis(LOCK_RETRY_MS));
+            }
+            let lock = self.root().try_lock();
+            if let Some(turn) = lock.map_err(|e| WorkspaceError::io(&self.name, ".", e))? {
+                return Ok(turn);
+            }
+        }
+        Err(self.busy())
+    }
+
+    /// The store as it is now: another process may have written to it since this one had the turn.
+    fn fresh_store(&self, known: Option<Arc<Store>>) -> Result<Arc<Store>, StoreError> {
+        if let Some(store) = known
+            && store.is_fresh(self.root())?
+        {
+            return Ok(store);
+        }
+        let store = self.open_store(true)?;
+        store.ok_or(StoreError::Poisoned)
+    }
+
+    fn open_store(&self, make: bool) -> Result<Option<Arc<Store>>, StoreError> {
+        let store = match Store::open(self.root(), self.boot)? {
+            Some((store, records)) => {
+                store.recover(self.root(), &records)?;
+                store
+            }
+            None if make => Store::create(self.root(), &*self.ids, self.boot)?,
+            None => return Ok(None),
+        };
+        let generation = store.pending.lock().generation;
+        self.generation.store(generation, Ordering::Release);
+        Ok(Some(Arc::new(store)))
+    }
+
+    /// Waits until nobody else is at work on related paths, and takes these.
+    pub(super) fn claim(&self, footprint: Footprint) -> Claim<'_> {
+        let footprint = Arc::new(footprint);
+        let mut state = self.state.lock();
+        while state
+            .claims
+            .iter()
+            .any(|(_, other)| other.overlaps(&footprint))
+        {
+            self.changed.wait(&mut state);
+        }
+        let number = state.next_claim;
+        state.next_claim += 1;
+        state.claims.push((number, footprint));
+        Claim {
+            engine: self,
+            number,
+        }
+    }
+
+    /// A number for a transaction that no other one of this store ever had, or has while it lasts.
+    pub(super) fn transaction_id(&self, store: &Store) -> u64 {
+        const COUNT_BITS: u32 = 20;
+        let count = self.transactions_count.fetch_add(1, Ordering::Relaxed);
+        let sequence = store.journal.lock().next_sequence();
+        (sequence << COUNT_BITS) | (count & ((1 << COUNT_BITS) - 1))
+    }
+
+    /// Notes that the directory has everything up to this generation.
+    pub(super) fn reach(&self, generation: u64) {
+        self.generation.fetch_max(generation, Ordering::AcqRel);
+    }
+
+    /// Refuses commits from now on: what is on the disk is in doubt.
+    pub(super) fn poison(&self) {
+        let mut state = self.state.lock();
+        state.doubt = Some(Doubt::Poisoned);
+        // The next opening recovers from what the disk really has.
+        if let Some(store) = state.store.take() {
+            store.poison();
+        }
+    }
+
+    /// Empties the journal, when there is anything in it and nobody else has the turn.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system; the base is poisoned then.
+    pub(crate) fn checkpoint(&self) -> Result<()> {
+        let is_clean = |store: &Arc<Store>| store.pending.lock().committed.is_empty();
+        if self.state.lock().store.as_ref().is_none_or(is_clean) {
+            return Ok(());
+        }
+        let entered = self.enter()?;
+        self.checkpoint_of(&entered.store)
+    }
+
+    pub(super) fn checkpoint_of(&self, store: &Store) -> Result<()> {
+        // Most of it is on the disk before anyone has to wait.
+        let flushed = self
+            .root()
+            .sync_fs()
+            .map_err(|error| StoreError::io("..", error));
+        let checkpointed = flushed.and_then(|()| {
+            store.group.pause(|| {
+                store.wait_settled()?;
+                store.checkpoint(self.root())
+            })
+        });
+        checkpointed.map_err(|error| {
+            self.poison();
+            error.at(&self.name)
+        })
+    }
+
+    /// What became of the commit of a session, as far as the journal still knows.
+    pub(crate) fn pending_change_of(&self, session: &str) -> Option<(u64, ChangeId)> {
+        let store = self.state.lock().store.clone()?;
+        let pending = store.pending.lock();
+        pending.change_of(session)
+    }
+
+    /// What the file system can do; `None` before there is a store.
+    pub(crate) fn ability(&self) -> Option<Ability> {
+        self.state.lock().store.as_ref().map(|store| store.ability)
+    }
+
+    pub(super) fn poisoned(&self) -> WorkspaceError {
+        WorkspaceError::Poisoned {
+            base: self.name.clone(),
+        }
+    }
+
+    fn busy(&self) -> WorkspaceError {
+        WorkspaceError::Busy {
+            base: self.name.clone(),
+            waited_ms: self.lock_wait_ms_max,
+        }
+    }
+
+    pub(super) fn io(&self, path: impl std::fmt::Display, error: io::Error) -> WorkspaceError {
+        WorkspaceError::io(&self.name, path, error)
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        let mut state = self.engine.state.lock();
+        state.entered_count -= 1;
+        if state.entered_count == 0 {
+            let turn = state.turn.take();
+            drop(state);
+            drop(turn);
+        }
+    }
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        let mut state = self.engine.state.lock();
+        state.claims.retain(|(number, _)| *number != self.number);
+        self.engine.changed.notify_all();
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // Whoever opens the base next does it otherwise.
+        drop(self.checkpoint());
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,115 @@
+//! The transactions that are in the journal and not yet checkpointed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::apply::Applied;
+use super::footprint::Footprint;
+use super::transaction::Transaction;
+use crate::change::{Change, ChangeId};
+
+/// A committed transaction.
+#[derive(Debug)]
+pub(super) struct Committed {
+    pub(super) transaction: Arc<Transaction>,
+    pub(super) state: Progress,
+}
+
+/// How far a committed transaction is.
+#[derive(Debug)]
+pub(super) enum Progress {
+    /// It is on its way into the directory.
+    Applying,
+    /// It is in the directory.
+    Applied(Applied),
+    /// It was taken back before the caller was told of it.
+    Aborted,
+}
+
+/// All of them, by their sequence numbers.
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    pub(super) committed: BTreeMap<u64, Committed>,
+    /// The last change that was checkpointed.
+    pub(super) last: Option<ChangeId>,
+    /// The generation of that, or of the first before any.
+    pub(super) generation: u64,
+    touched: Footprint,
+}
+
+impl Pending {
+    /// Notes a transaction whose record is in the journal.
+    pub(super) fn commit(&mut self, sequence: u64, transaction: Arc<Transaction>) {
+        self.touched.extend(paths(&transaction.change));
+        let state = Progress::Applying;
+        self.committed
+            .insert(sequence, Committed { transaction, state });
+    }
+
+    /// Notes how a transaction went on.
+    pub(super) fn advance(&mut self, sequence: u64, state: Progress) {
+        if let Some(committed) = self.committed.get_mut(&sequence) {
+            committed.state = state;
+        }
+    }
+
+    /// Whether every transaction is in the directory or taken back.
+    pub(super) fn is_settled(&self) -> bool {
+        self.committed.values().all(Committed::is_settled)
+    }
+
+    /// The last sequence number up to which every transaction is settled.
+    pub(super) fn settled_sequence(&self) -> u64 {
+        let settled = self
+            .committed
+            .iter()
+            .take_while(|(_, one)| one.is_settled());
+        settled
+            .last()
+            .map_or(self.generation, |(sequence, _)| *sequence)
+    }
+
+    /// Whether a change moves something that a transaction before it touched: its bytes may not be
+    /// on the disk yet, and recovery would look for them where they were.
+    pub(super) fn is_moved_by(&self, change: &Change) -> bool {
+        let mut moved = change
+            .departures
+            .iter()
+            .filter(|gone| gone.moved_to.is_some());
+        moved.any(|gone| self.touched.touches_within(&gone.path))
+    }
+
+    /// The change that a session was committed as.
+    pub(super) fn change_of(&self, session: &str) -> Option<(u64, ChangeId)> {
+        let mut settled = self.committed.iter().rev();
+        settled.find_map(|(sequence, one)| {
+            let is_it = one.transaction.change.session == session;
+            let stands = !matches!(one.state, Progress::Aborted);
+            (is_it && stands).then_some((*sequence, one.transaction.change_id))
+        })
+    }
+
+    /// Forgets all: they are checkpointed.
+    pub(super) fn clear(&mut self, last: Option<ChangeId>, generation: u64) {
+        self.committed.clear();
+        self.touched.clear();
+        self.last = last.or(self.last);
+        self.generation = generation;
+    }
+}
+
+impl Committed {
+    fn is_settled(&self) -> bool {
+        !matches!(self.state, Progress::Applying)
+    }
+}
+
+fn paths(change: &Change) -> impl Iterator<Item = vfs::VPath> {
+    let departures = change.departures.iter().map(|gone| &gone.path);
+    let arrivals = change.arrivals.iter().map(|come| &come.path);
+    let updates = change
+        .updates
+        .iter()
+        .flat_map(|update| [&update.path, &update.source]);
+    departures.chain(arrivals).chain(updates).cloned()
+}

@@ -1,0 +1,156 @@
+//! The open store of a directory base: its folders, its journal and what is not checkpointed yet.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::{Condvar, Mutex};
+use store::disk::{Dir, Fingerprint};
+use store::journal::{Journal, JournalLimits, Record};
+use vfs::reserved::STORE_NAME;
+
+use super::ability::Ability;
+use super::folder::{StoreFolder, name};
+use super::group::Group;
+use super::marks::{AppliedMark, Head};
+use super::pending::Pending;
+use super::reserve::Reserve;
+use super::transaction::Transaction;
+use crate::error::StoreError;
+use crate::ids::IdSource;
+
+/// Zero-filled when a store is made: room for some commits of usual size.
+const JOURNAL_BYTES_INITIAL: u64 = 4 << 20;
+const JOURNAL_BYTES_MAX: u64 = 64 << 20;
+/// The contents of a record have at most 4 MiB, the change itself at most
+/// `WorkspaceLimits::change_bytes_max`.
+const RECORD_BYTES_MAX: u64 = 48 << 20;
+
+/// A store that is open for commits.
+#[derive(Debug)]
+pub(super) struct Store {
+    pub(super) folder: StoreFolder,
+    pub(super) ability: Ability,
+    pub(super) reserve: Reserve,
+    pub(super) journal: Mutex<Journal>,
+    pub(super) group: Group<Arc<Transaction>>,
+    pub(super) pending: Mutex<Pending>,
+    /// Told when a transaction is settled.
+    pub(super) settled: Condvar,
+    pub(super) mark: AppliedMark,
+    /// Which folder and which journal these are: somebody may take them away.
+    place: (Fingerprint, Fingerprint),
+    poisoned: AtomicBool,
+}
+
+impl Store {
+    /// Opens the store of a base, with the records that wait for recovery; `None` when there is none.
+    pub(super) fn open(
+        root: &Arc<dyn Dir>,
+        boot: Option<[u8; 16]>,
+    ) -> Result<Option<(Self, Vec<Record>)>, StoreError> {
+        let Some(folder) = StoreFolder::find(root)? else {
+            return Ok(None);
+        };
+        let (journal, records) = Journal::open(&folder.dir, &folder.identity, &limits())?;
+        let store = Self::with(folder, journal, boot)?;
+        Ok(Some((store, records)))
+    }
+
+    /// Makes a store. It exists when this returns.
+    pub(super) fn create(
+        root: &Arc<dyn Dir>,
+        ids: &dyn IdSource,
+        boot: Option<[u8; 16]>,
+    ) -> Result<Self, StoreError> {
+        let folder = StoreFolder::prepare(root, ids)?;
+        let journal = Journal::create(&folder.dir, &folder.identity, &limits())?;
+        let store = Self::with(folder, journal, boot)?;
+        store.folder.seal(root)?;
+        Ok(store)
+    }
+
+    /// Whether nobody has written to the store since this process had the turn, nor taken it away.
+    pub(super) fn is_fresh(&self, root: &Arc<dyn Dir>) -> Result<bool, StoreError> {
+        let same = |one: &Fingerprint, two: &Fingerprint| (one.dev, one.ino) == (two.dev, two.ino);
+        let found = match root.walk(&[name(STORE_NAME)]) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            found => found.map_err(|error| StoreError::io(".", error))?,
+        };
+        let in_place = match place(&*found) {
+            Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => false,
+            place => {
+                let place = place?;
+                same(&place.0, &self.place.0) && same(&place.1, &self.place.1)
+            }
+        };
+        Ok(in_place && !self.journal.lock().moved_on()?)
+    }
+
+    /// Refuses everything from now on: what is on the disk is in doubt.
+    pub(super) fn poison(&self) {
+        self.poisoned.store(true, Ordering::Release);
+        // Whoever waits for a transaction that will not settle need not wait any longer.
+        drop(self.pending.lock());
+        self.settled.notify_all();
+    }
+
+    pub(super) fn is_poisoned(&self) -> bool {
+        self.poisoned.load(Ordering::Acquire)
+    }
+
+    /// Waits until every recorded transaction is in the directory or taken back.
+    ///
+    /// # Errors
+    ///
+    /// `Poisoned` when one of them never will be.
+    pub(super) fn wait_settled(&self) -> Result<(), StoreError> {
+        let mut pending = self.pending.lock();
+        while !pending.is_settled() && !self.is_poisoned() {
+            self.settled.wait(&mut pending);
+        }
+        match self.is_poisoned() {
+            true => Err(StoreError::Poisoned),
+            false => Ok(()),
+        }
+    }
+
+    fn with(
+        folder: StoreFolder,
+        journal: Journal,
+        boot: Option<[u8; 16]>,
+    ) -> Result<Self, StoreError> {
+        let ability = Ability::probe(&folder.staging);
+        let head = Head::read(&*folder.dir)?;
+        let mut pending = Pending::default();
+        pending.clear(head.change, head.generation);
+        Ok(Self {
+            ability: ability.map_err(|error| StoreError::io("staging", error))?,
+            reserve: Reserve::open(&*folder.dir)?,
+            mark: AppliedMark::open(&*folder.dir, boot)?,
+            journal: Mutex::new(journal),
+            group: Group::default(),
+            pending: Mutex::new(pending),
+            settled: Condvar::new(),
+            place: place(&*folder.dir)?,
+            poisoned: AtomicBool::new(false),
+            folder,
+        })
+    }
+}
+
+/// The folder and the journal in it.
+fn place(dir: &dyn Dir) -> Result<(Fingerprint, Fingerprint), StoreError> {
+    let found = dir
+        .stat_self()
+        .and_then(|own| Ok((own, dir.stat(&name("journal"))?)));
+    found.map_err(|error| StoreError::io("journal", error))
+}
+
+fn limits() -> JournalLimits {
+    JournalLimits {
+        bytes_initial: JOURNAL_BYTES_INITIAL,
+        bytes_max: JOURNAL_BYTES_MAX,
+        record_bytes_max: RECORD_BYTES_MAX,
+    }
+}
