@@ -1,6 +1,7 @@
-//! The real disk and the failing disk, seen from outside, on a folder of the machine.
+//! The real disk, the failing one and the crashing one, seen from outside.
 
 mod confinement;
+mod crash;
 mod faults;
 mod model;
 mod objects;
