@@ -3,6 +3,7 @@
 //! The trait cannot express a path that leaves its directory, and no implementation follows a link.
 //! Bases read and the commit protocol writes through it; tests put a failing disk in its place.
 
+pub mod crash;
 pub mod fault;
 mod handle;
 mod listing;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 use crate::Name;
 
+pub use crash::CrashDisk;
 pub use fault::FaultDir;
 pub use listing::{DirItem, Listing};
 pub use real::RealDir;

@@ -25,7 +25,7 @@ pub(crate) fn leaves_traces(error: &WorkspaceError) -> bool {
     matches!(
         error,
         WorkspaceError::NeedsRecovery { .. }
-            | WorkspaceError::NotDurable { .. }
+            | WorkspaceError::InDoubt { .. }
             | WorkspaceError::Interfered { .. }
     )
 }

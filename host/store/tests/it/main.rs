@@ -1,6 +1,8 @@
 //! The disks and the journal, seen from outside, on a folder of the machine.
+//! The real disk, the failing one and the crashing one, seen from outside.
 
 mod confinement;
+mod crash;
 mod faults;
 mod journal;
 mod model;
