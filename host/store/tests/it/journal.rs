@@ -131,6 +131,18 @@ fn an_append_is_one_write_and_one_flush() {
     assert_eq!(calls(&mut || journal.recycle().expect("works")), [""; 0]);
     let asked = calls(&mut || assert!(!journal.moved_on().expect("readable")));
     assert_eq!(asked, ["file.read_at journal.new"; 2]);
+    let grown = calls(&mut || journal.grow_for(&[1500]).expect("works"));
+    assert_eq!(grown, [durable, durable].concat(), "zeros, then the header");
+}
+
+#[test]
+fn creating_flushes_the_file_before_its_name_and_then_the_directory() {
+    let sandbox = Sandbox::new(RealDir::open);
+    let plan = FaultPlan::new(Fault::NEVER);
+    create(&FaultDir::wrap(sandbox.root.clone(), plan.clone()));
+    let methods: Vec<_> = plan.log().iter().map(|call| call.method).collect();
+    let end = ["file.sync_data", "rename", "sync"];
+    assert!(methods.ends_with(&end), "{methods:?}");
 }
 
 #[test]

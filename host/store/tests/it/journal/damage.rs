@@ -174,6 +174,54 @@ fn a_payload_that_holds_a_whole_record_is_only_bytes() {
 }
 
 #[test]
+fn a_copy_of_a_record_in_another_place_is_no_record() {
+    let (sandbox, records, mut bytes) = three_batches();
+    let tail = AREA_START + 4 * FRAME;
+    bytes.copy_within(AREA_START + 3 * FRAME..tail, tail);
+    assert_eq!(outcome(&sandbox, &bytes).expect("a bad tail"), records);
+}
+
+#[test]
+fn records_of_a_twin_do_not_continue_ours() {
+    // Same store, epoch, number, place and length: only the chain tells them apart.
+    let journal_of = |payloads: [&str; 2]| {
+        let sandbox = Sandbox::new(RealDir::open);
+        let mut journal = create(&sandbox.root);
+        for payload in payloads {
+            journal.append(&[payload.as_bytes()]).expect("room");
+        }
+        let bytes = bytes(&*sandbox.root);
+        (sandbox, bytes)
+    };
+    let (sandbox, mut ours) = journal_of(["ours 1", "ours 2"]);
+    let (_, twin) = journal_of(["twin 1", "twin 2"]);
+    let second = AREA_START + FRAME..AREA_START + 2 * FRAME;
+    ours[second.clone()].copy_from_slice(&twin[second]);
+    let result = outcome(&sandbox, &ours);
+    assert!(
+        matches!(result, Err(JournalError::Corrupt { .. })),
+        "{result:?}"
+    );
+}
+
+#[test]
+fn a_damaged_header_is_written_anew_by_the_next_open() {
+    let (sandbox, records, whole) = three_batches();
+    for slot in [0, 4096] {
+        let mut bytes = whole.clone();
+        bytes[slot + 30] ^= 1;
+        assert_eq!(
+            outcome(&sandbox, &bytes).expect("the other is whole"),
+            records
+        );
+        // From now on the other one may go.
+        let mut repaired = super::bytes(&*sandbox.root);
+        repaired[4096 - slot + 30] ^= 1;
+        assert_eq!(outcome(&sandbox, &repaired).expect("repaired"), records);
+    }
+}
+
+#[test]
 fn records_of_older_epochs_are_not_seen() {
     let sandbox = Sandbox::new(RealDir::open);
     let mut journal = create(&sandbox.root);
@@ -253,6 +301,23 @@ fn a_lost_header_of_a_grown_journal_hides_no_record() {
     let result = lose_header();
     assert!(
         matches!(result, Err(JournalError::Corrupt { .. })),
+        "{result:?}"
+    );
+}
+
+#[test]
+fn a_lost_header_is_noticed_when_the_smaller_area_was_exactly_full() {
+    let sandbox = Sandbox::new(RealDir::open);
+    let mut journal = create(&sandbox.root);
+    let small = bytes(&*sandbox.root);
+    journal.append(&[&[1; 1024 - 136]]).expect("exactly full");
+    journal.grow_for(&[5]).expect("below the limit");
+    journal.append(&[b"beyond"]).expect("room");
+    let mut lost = bytes(&*sandbox.root);
+    lost[..AREA_START].copy_from_slice(&small[..AREA_START]);
+    let result = outcome(&sandbox, &lost);
+    assert!(
+        matches!(result, Err(JournalError::Corrupt { offset: 9216, .. })),
         "{result:?}"
     );
 }

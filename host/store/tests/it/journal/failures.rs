@@ -109,22 +109,21 @@ fn any_failing_call_loses_nothing_that_was_acknowledged() {
     result.expect("nothing is planned");
     let calls = plan.log();
     for (index, call) in (0..).zip(&calls) {
-        for error in [FaultError::Errno(5), FaultError::Errno(28)] {
-            for fault in [Fault::once(index, error), Fault::forever(index, error)] {
-                for write_prefix_bytes in [0, 1, 100, 250, 5000] {
-                    if write_prefix_bytes > 0 && call.method != "file.write_at" {
-                        continue;
-                    }
-                    let (plan, result) = run(Fault {
-                        write_prefix_bytes,
-                        ..fault
-                    });
-                    assert!(plan.fired_count() > 0, "{call}");
-                    assert!(
-                        matches!(result, Err(JournalError::Io { .. })),
-                        "{call}: {result:?}"
-                    );
+        let (eio, enospc) = (FaultError::Errno(5), FaultError::Errno(28));
+        for fault in [Fault::once(index, eio), Fault::forever(index, enospc)] {
+            for write_prefix_bytes in [0, 1, 100, 250, 5000] {
+                if write_prefix_bytes > 0 && call.method != "file.write_at" {
+                    continue;
                 }
+                let (plan, result) = run(Fault {
+                    write_prefix_bytes,
+                    ..fault
+                });
+                assert!(plan.fired_count() > 0, "{call}");
+                assert!(
+                    matches!(result, Err(JournalError::Io { .. })),
+                    "{call}: {result:?}"
+                );
             }
         }
     }
