@@ -145,7 +145,11 @@ impl SessionAuthority for TaskAuthority {
             let detail = "the host commits this session when the run has succeeded".to_owned();
             return Err(denied(detail, "commit".to_owned()).into());
         }
-        let committed = self.workspace.commit(session, &CommitOptions { message });
+        let options = CommitOptions {
+            message,
+            ..CommitOptions::default()
+        };
+        let committed = self.workspace.commit(session, &options);
         self.note_settled(session);
         match committed {
             Ok(CommitOutcome::Applied(change)) => {

@@ -123,6 +123,7 @@ fn commit(
 ) -> Result<Settlement, SupervisorError> {
     let options = CommitOptions {
         message: message.clone(),
+        ..CommitOptions::default()
     };
     match rollback.workspace.commit(&rollback.session, &options)? {
         CommitOutcome::Applied(change) => Ok(Settlement::Committed(change)),

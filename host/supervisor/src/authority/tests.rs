@@ -115,7 +115,8 @@ fn commit_with(fault: Fault) -> (Option<OwnEnd>, Vec<u64>) {
     // The guest may well ignore what it is told.
     let _ignored = authority.commit(&own, None);
     let flushes = (0..).zip(plan.log());
-    let flushes = flushes.filter(|(_, call)| call.method == "sync_fs");
+    let flushes =
+        flushes.filter(|(_, call)| call.method == "file.sync_data" && call.name == "journal");
     (
         authority.take_own_end(),
         flushes.map(|(at, _)| at).collect(),
@@ -123,7 +124,7 @@ fn commit_with(fault: Fault) -> (Option<OwnEnd>, Vec<u64>) {
 }
 
 #[test]
-fn a_commit_that_is_not_durable_is_not_left_to_the_guest_to_tell() {
+fn a_commit_in_doubt_is_not_left_to_the_guest_to_tell() {
     let (end, flushes) = commit_with(Fault::NEVER);
     assert!(matches!(end, Some(OwnEnd::Committed(_))));
     let last = Fault {
@@ -132,7 +133,7 @@ fn a_commit_that_is_not_durable_is_not_left_to_the_guest_to_tell() {
     };
     let (end, _) = commit_with(last);
     assert!(
-        matches!(end, Some(OwnEnd::Failed(WorkspaceError::NotDurable { .. }))),
+        matches!(end, Some(OwnEnd::Failed(WorkspaceError::InDoubt { .. }))),
         "{end:?}"
     );
 }
