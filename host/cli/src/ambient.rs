@@ -92,6 +92,19 @@ pub(crate) fn open_cache(args: &CacheArgs) -> Result<Option<Dir>, Failure> {
     }
 }
 
+/// Which start of the machine this is; `None` where the kernel does not tell.
+pub(crate) fn boot() -> Option<[u8; 16]> {
+    const TEXT_BYTES_MAX: u64 = 64;
+    let file = File::open_ambient("/proc/sys/kernel/random/boot_id", ambient_authority());
+    let mut text = String::new();
+    file.ok()?
+        .take(TEXT_BYTES_MAX)
+        .read_to_string(&mut text)
+        .ok()?;
+    let id = uuid::Uuid::parse_str(text.trim()).ok()?;
+    Some(*id.as_bytes())
+}
+
 fn user_cache() -> Option<PathBuf> {
     let base = system::absolute_path("XDG_CACHE_HOME")
         .or_else(|| system::absolute_path("HOME").map(|home| home.join(".cache")))?;

@@ -90,6 +90,8 @@ fn workspace(args: &RunArgs) -> Workspace {
         session_limits,
         clock: Arc::new(SystemClock),
         ids: Arc::new(RandomIds),
+        boot: ambient::boot(),
+        owner: system::owner("run"),
         ..WorkspaceOptions::default()
     })
 }

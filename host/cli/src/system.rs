@@ -48,6 +48,11 @@ impl IdSource for RandomIds {
     }
 }
 
+/// What others read of this process where they wait for it.
+pub(crate) fn owner(command: &str) -> String {
+    format!("process {} (session-fs {command})", std::process::id())
+}
+
 /// How long something takes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stopwatch(Instant);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use parking_lot::{Mutex, MutexGuard};
 use vfs::{Base, Session};
 
-use crate::directory::{Ability, Engine};
+use crate::directory::{Ability, Engine, View};
 use crate::error::{Result, WorkspaceError};
 
 /// What sessions are begun over and committed to. One directory, or one name of a memory base, has
@@ -112,11 +112,15 @@ impl BaseHandle {
         self.generation.fetch_add(1, Ordering::AcqRel) + 1
     }
 
-    /// The base that sessions read.
-    pub(crate) fn tree(&self) -> Arc<dyn Base> {
+    /// The base that sessions read, as it is now, and its generation.
+    pub(crate) fn tree(&self) -> (Arc<dyn Base>, u64) {
         match &self.target {
-            Target::Directory(engine) => engine.base().clone(),
-            Target::Memory(head) => head.base().clone(),
+            Target::Directory(engine) => {
+                let view = View::new(engine);
+                let generation = view.generation();
+                (view, generation)
+            }
+            Target::Memory(head) => (head.base().clone(), self.generation()),
         }
     }
 }

@@ -117,6 +117,17 @@ impl Change {
     }
 }
 
+/// Whether an arrival has a content of its own, and was not only moved or made as a directory.
+///
+/// The content of what was only moved has no digest: nobody read it.
+pub(crate) fn is_made_anew(arrival: &Arrival) -> bool {
+    match &arrival.after {
+        Version::Directory => false,
+        Version::Symlink { .. } => arrival.moved_from.is_none(),
+        Version::File { digest, .. } => arrival.moved_from.is_none() || digest.is_some(),
+    }
+}
+
 impl Version {
     /// What the object is.
     pub fn kind(&self) -> Kind {

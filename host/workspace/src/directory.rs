@@ -37,6 +37,10 @@ mod recover;
 mod commit;
 mod engine;
 
+mod timeline;
+mod view;
+
 pub use ability::Ability;
 pub(crate) use commit::{commit, preview};
-pub(crate) use engine::Engine;
+pub(crate) use engine::{Engine, StoreAccess};
+pub(crate) use view::View;

@@ -180,6 +180,22 @@ impl Objects {
         Ok(size)
     }
 
+    /// Opens an object after all of it was verified.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`, `InvalidData` for a damaged one, and those of the system.
+    pub(crate) fn open_verified(&self, digest: &Digest) -> io::Result<Arc<dyn File>> {
+        match self.verify(digest) {
+            Err(ObjectError::Missing { .. }) => Err(io::ErrorKind::NotFound.into()),
+            Err(error @ ObjectError::Damaged { .. }) => {
+                Err(io::Error::new(io::ErrorKind::InvalidData, error))
+            }
+            Err(error) => Err(io::Error::other(error)),
+            Ok(_) => self.open_object(digest).map_err(io::Error::other),
+        }
+    }
+
     /// Whether there is such an object; its bytes are not read.
     pub(crate) fn contains(&self, digest: &Digest) -> io::Result<bool> {
         let (shard_name, object_name) = names(digest);

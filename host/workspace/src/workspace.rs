@@ -44,6 +44,8 @@ pub struct WorkspaceOptions {
     /// Which start of the machine this is, so that a recovery knows whether what was written is still
     /// in its memory; without it everything is looked at.
     pub boot: Option<[u8; 16]>,
+    /// What others read of this process where they wait for it, such as "process 123 (session-fs)".
+    pub owner: String,
 }
 
 /// How to begin a session.
@@ -157,13 +159,14 @@ impl Workspace {
     ///
     /// `Limit` over `sessions_max` or `metadata_bytes_max`.
     pub fn begin(&self, base: &Arc<BaseHandle>, options: BeginOptions) -> Result<Session> {
+        let (tree, generation) = base.tree();
         let origin = Origin {
             base: base.clone(),
-            generation: base.generation(),
+            generation,
         };
         let options = self.session_options(origin, options)?;
         match &base.target {
-            Target::Directory(_) => Ok(Session::begin(base.tree(), options)),
+            Target::Directory(_) => Ok(Session::begin(tree, options)),
             Target::Memory(head) => Ok(head.begin_nested(options)?),
         }
     }
@@ -296,6 +299,7 @@ impl Default for WorkspaceOptions {
             clock: Arc::new(FixedClock::default()),
             ids: Arc::new(CountingIds::default()),
             boot: None,
+            owner: String::new(),
         }
     }
 }

@@ -9,11 +9,12 @@ use std::sync::Arc;
 
 use store::disk::{Dir, FileKind};
 
-use super::apply::{Applied, Leftover, is_empty};
+use super::apply::{Leftover, is_empty};
 use super::folder::{FILE_MODE, name};
 use super::marks::Head;
-use super::pending::{Pending, Progress};
+use super::pending::{Committed, Pending, Progress};
 use super::store::Store;
+use super::timeline::Timeline;
 use super::transaction::Transaction;
 use crate::change::{ChangeFile, ChangeId, Preimage};
 use crate::commit::Displaced;
@@ -21,7 +22,11 @@ use crate::error::StoreError;
 
 impl Store {
     /// Checkpoints all transactions; each is settled. Called while nobody writes to the journal.
-    pub(super) fn checkpoint(&self, root: &Arc<dyn Dir>) -> Result<(), StoreError> {
+    pub(super) fn checkpoint(
+        &self,
+        root: &Arc<dyn Dir>,
+        timeline: &Timeline,
+    ) -> Result<(), StoreError> {
         if self.is_poisoned() {
             return Err(StoreError::Poisoned);
         }
@@ -33,10 +38,8 @@ impl Store {
         debug_assert!(pending.is_settled(), "nothing is on its way");
         let mut last = pending.last;
         for (sequence, committed) in &pending.committed {
-            let transaction = &committed.transaction;
-            if let Progress::Applied(applied) = &committed.state {
-                self.keep(*sequence, last, transaction, applied)?;
-                last = Some(transaction.change_id);
+            if self.keep(*sequence, last, committed, timeline)? {
+                last = Some(committed.transaction.change_id);
             }
         }
         let generation = journal.next_sequence().saturating_sub(1);
@@ -55,18 +58,24 @@ impl Store {
         Ok(())
     }
 
-    /// Writes the change file of a transaction, after what it replaced has become objects.
+    /// Writes the change file of a transaction, after what it replaced has become objects; `false` when
+    /// it was taken back.
     fn keep(
         &self,
         generation: u64,
         previous: Option<ChangeId>,
-        transaction: &Transaction,
-        applied: &Applied,
-    ) -> Result<(), StoreError> {
+        committed: &Committed,
+        timeline: &Timeline,
+    ) -> Result<bool, StoreError> {
+        let (transaction, Progress::Applied(applied)) = (&committed.transaction, &committed.state)
+        else {
+            return Ok(false);
+        };
         let mut displaced = applied.displaced.clone();
         let mut preimages = Vec::new();
         for leftover in &applied.leftovers {
             if let Some(preimage) = self.adopt(transaction, leftover, &mut displaced)? {
+                timeline.keep(generation, &preimage.path, preimage.digest);
                 preimages.push(preimage);
             }
         }
@@ -79,7 +88,8 @@ impl Store {
             preimages,
             displaced,
         };
-        self.write_change(&transaction.change_id, &file.encode())
+        self.write_change(&transaction.change_id, &file.encode())?;
+        Ok(true)
     }
 
     /// Makes an object of a file that was replaced or removed. One that somebody wrote to through an

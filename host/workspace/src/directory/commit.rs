@@ -7,7 +7,7 @@ use std::sync::Arc;
 use store::journal::JournalError;
 use vfs::{Conflict, Error, Sealed, VPath};
 
-use super::apply::{Applied, Halt};
+use super::apply::Halt;
 use super::compose::Composer;
 use super::engine::{Claim, Engine};
 use super::fingerprint::is_absence;
@@ -183,12 +183,6 @@ fn record(
         Err(Halt::Raced(path)) => aborted(engine, store, sequence, &transaction, &path),
         Err(Halt::Failed(path, error)) => {
             engine.poison();
-            settle(
-                engine,
-                store,
-                sequence,
-                Progress::Applied(Applied::default()),
-            );
             request.sealed.finish(&transaction.change_id.to_string());
             Err(WorkspaceError::NeedsRecovery {
                 base: engine.name.clone(),
@@ -221,7 +215,7 @@ fn append(
             Err(JournalError::Full { .. }) => {
                 drop(journal);
                 store.wait_settled()?;
-                store.checkpoint(engine.root())?;
+                store.checkpoint(engine.root(), engine.timeline())?;
                 journal = store.journal.lock();
                 if !journal.fits(&lens) {
                     journal.grow_for(&lens)?;
@@ -234,6 +228,7 @@ fn append(
     drop(journal);
     let mut pending = store.pending.lock();
     for (sequence, transaction) in sequences.iter().zip(batch) {
+        engine.timeline().record(*sequence, transaction);
         pending.commit(*sequence, transaction.clone());
     }
     Ok(sequences)
@@ -241,12 +236,16 @@ fn append(
 
 /// Notes how a transaction ended.
 fn settle(engine: &Engine, store: &Store, sequence: u64, progress: Progress) {
+    match &progress {
+        Progress::Applied(applied) => engine.timeline().apply(sequence, &applied.leftovers),
+        Progress::Aborted => engine.timeline().abort(sequence),
+        Progress::Applying => {}
+    }
     let mut pending = store.pending.lock();
     pending.advance(sequence, progress);
     let settled = pending.settled_sequence();
     drop(pending);
     store.settled.notify_all();
-    engine.reach(settled);
     // Without it a recovery has more to look at, and nothing else.
     drop(store.mark.write(settled));
 }
@@ -300,6 +299,11 @@ fn aborted(
     };
     // Not with a group: whoever leads one may be waiting for this transaction to settle.
     let noted = store.journal.lock().append(&[&Entry::abort(sequence)]);
+    if let Ok(sequences) = &noted {
+        sequences
+            .iter()
+            .for_each(|sequence| engine.timeline().pass(*sequence));
+    }
     let taken_back = match noted {
         Ok(_) => take_back(store.applier(engine.root(), transaction)),
         Err(error) => Err(Halt::Failed(path.clone(), io::Error::other(error))),
@@ -318,7 +322,6 @@ fn aborted(
         }
         Err(Halt::Failed(path, error)) => {
             engine.poison();
-            settle(engine, store, sequence, Progress::Aborted);
             Err(recovery(&path, error))
         }
         Err(Halt::Raced(path)) => Err(recovery(&path, io::ErrorKind::ResourceBusy.into())),

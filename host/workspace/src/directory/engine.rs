@@ -10,12 +10,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
-use store::disk::{Dir, LockGuard};
-use vfs::DirectoryBase;
+use store::disk::{Dir, File, LockGuard};
+use vfs::{Digest, DirectoryBase, Name};
 
 use super::ability::Ability;
 use super::footprint::Footprint;
 use super::store::Store;
+use super::timeline::Timeline;
 use crate::change::ChangeId;
 use crate::error::{Result, StoreError, WorkspaceError};
 use crate::ids::IdSource;
@@ -34,7 +35,7 @@ pub(crate) struct Engine {
     changed: Condvar,
     /// Held by the thread that waits for the other processes.
     entrance: Mutex<()>,
-    generation: AtomicU64,
+    timeline: Arc<Timeline>,
     transactions_count: AtomicU64,
 }
 
@@ -64,6 +65,13 @@ pub(super) struct Entered<'a> {
     pub(super) store: Arc<Store>,
 }
 
+/// The folder of a store, for what lies in it beside the journal.
+#[derive(Clone, Debug)]
+pub(crate) struct StoreAccess {
+    pub(crate) dir: Arc<dyn Dir>,
+    pub(crate) key: [u8; 32],
+}
+
 /// Paths that are nobody else's until this is dropped.
 pub(super) struct Claim<'a> {
     engine: &'a Engine,
@@ -89,7 +97,7 @@ impl Engine {
             state: Mutex::default(),
             changed: Condvar::new(),
             entrance: Mutex::new(()),
-            generation: AtomicU64::new(0),
+            timeline: Arc::default(),
             transactions_count: AtomicU64::new(0),
         });
         if let Err(error) = engine.recover_if_free() {
@@ -110,7 +118,27 @@ impl Engine {
 
     /// The generation of the base as far as this process knows.
     pub(crate) fn generation(&self) -> u64 {
-        self.generation.load(Ordering::Acquire)
+        self.timeline.generation()
+    }
+
+    pub(super) fn timeline(&self) -> &Arc<Timeline> {
+        &self.timeline
+    }
+
+    /// Opens what is in a slot.
+    pub(super) fn open_slot(&self, slot: &Name) -> io::Result<Arc<dyn File>> {
+        self.present_store()?.folder.staging.open(slot)
+    }
+
+    /// Opens an object after all of it was verified.
+    pub(super) fn open_object(&self, digest: &Digest) -> io::Result<Arc<dyn File>> {
+        let store = self.present_store()?;
+        store.folder.objects.open_verified(digest)
+    }
+
+    fn present_store(&self) -> io::Result<Arc<Store>> {
+        let store = self.state.lock().store.clone();
+        store.ok_or_else(|| io::Error::other("the store is not open; open the base again"))
     }
 
     pub(super) fn root(&self) -> &Arc<dyn Dir> {
@@ -118,9 +146,7 @@ impl Engine {
     }
 
     fn recover_if_free(&self) -> Result<()> {
-        let found = super::folder::StoreFolder::find(self.root());
-        let is_there = found.map_err(|error| error.at(&self.name))?.is_some();
-        if !is_there {
+        if !self.has_store()? {
             return Ok(());
         }
         match self.root().try_lock() {
@@ -206,14 +232,14 @@ impl Engine {
     fn open_store(&self, make: bool) -> Result<Option<Arc<Store>>, StoreError> {
         let store = match Store::open(self.root(), self.boot)? {
             Some((store, records)) => {
-                store.recover(self.root(), &records)?;
+                store.recover(self.root(), &records, &self.timeline)?;
                 store
             }
             None if make => Store::create(self.root(), &*self.ids, self.boot)?,
             None => return Ok(None),
         };
         let generation = store.pending.lock().generation;
-        self.generation.store(generation, Ordering::Release);
+        self.timeline.start(generation);
         Ok(Some(Arc::new(store)))
     }
 
@@ -245,11 +271,6 @@ impl Engine {
         (sequence << COUNT_BITS) | (count & ((1 << COUNT_BITS) - 1))
     }
 
-    /// Notes that the directory has everything up to this generation.
-    pub(super) fn reach(&self, generation: u64) {
-        self.generation.fetch_max(generation, Ordering::AcqRel);
-    }
-
     /// Refuses commits from now on: what is on the disk is in doubt.
     pub(super) fn poison(&self) {
         let mut state = self.state.lock();
@@ -258,6 +279,7 @@ impl Engine {
         if let Some(store) = state.store.take() {
             store.poison();
         }
+        self.timeline.break_off();
     }
 
     /// Empties the journal, when there is anything in it and nobody else has the turn.
@@ -283,13 +305,42 @@ impl Engine {
         let checkpointed = flushed.and_then(|()| {
             store.group.pause(|| {
                 store.wait_settled()?;
-                store.checkpoint(self.root())
+                store.checkpoint(self.root(), &self.timeline)
             })
         });
         checkpointed.map_err(|error| {
             self.poison();
             error.at(&self.name)
         })
+    }
+
+    /// The store, in order and with everything that was committed in its history; `None` when there is
+    /// none and `make` does not ask for one.
+    ///
+    /// # Errors
+    ///
+    /// As a commit's.
+    pub(crate) fn access(&self, make: bool) -> Result<Option<StoreAccess>> {
+        if !make && !self.has_store()? {
+            return Ok(None);
+        }
+        let entered = self.enter()?;
+        let is_clean = entered.store.pending.lock().committed.is_empty();
+        if !is_clean {
+            self.checkpoint_of(&entered.store)?;
+        }
+        let folder = &entered.store.folder;
+        Ok(Some(StoreAccess {
+            dir: folder.dir.clone(),
+            key: folder.identity.key,
+        }))
+    }
+
+    fn has_store(&self) -> Result<bool> {
+        let found = super::folder::StoreFolder::find(self.root());
+        found
+            .map(|found| found.is_some())
+            .map_err(|error| error.at(&self.name))
     }
 
     /// What became of the commit of a session, as far as the journal still knows.

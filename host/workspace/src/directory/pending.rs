@@ -104,7 +104,8 @@ impl Committed {
     }
 }
 
-fn paths(change: &Change) -> impl Iterator<Item = vfs::VPath> {
+/// Every path that a change touches.
+pub(super) fn paths(change: &Change) -> impl Iterator<Item = vfs::VPath> {
     let departures = change.departures.iter().map(|gone| &gone.path);
     let arrivals = change.arrivals.iter().map(|come| &come.path);
     let updates = change

@@ -8,7 +8,7 @@ use store::disk::Fingerprint;
 use vfs::{Kind, VPath};
 
 use super::transaction::{Content, Transaction};
-use crate::change::{Arrival, Change, Departure, Version};
+use crate::change::{Arrival, Change, Departure, Version, is_made_anew};
 
 /// One visible step.
 #[derive(Clone, Debug)]
@@ -68,7 +68,7 @@ pub(super) fn steps(transaction: &Transaction) -> Vec<Step<'_>> {
     let change = &*transaction.change;
     let arrivals = || change.arrivals.iter().enumerate();
     let replaced: HashSet<usize> = arrivals()
-        .filter(|(_, arrival)| is_made(arrival))
+        .filter(|(_, arrival)| is_made_anew(arrival))
         .filter_map(|(_, arrival)| replaced(change, &arrival.path))
         .collect();
     let departures = change.departures.iter().enumerate().rev();
@@ -106,7 +106,7 @@ pub(super) fn steps(transaction: &Transaction) -> Vec<Step<'_>> {
 fn put_down<'a>(transaction: &'a Transaction, index: usize, arrival: &'a Arrival) -> Step<'a> {
     let change = &*transaction.change;
     let action = match &arrival.moved_from {
-        _ if is_made(arrival) => {
+        _ if is_made_anew(arrival) => {
             let item = Item {
                 after: &arrival.after,
                 content: &transaction.arrivals[index],
@@ -135,16 +135,6 @@ fn put_down<'a>(transaction: &'a Transaction, index: usize, arrival: &'a Arrival
         path,
         stood: path,
         action,
-    }
-}
-
-/// Whether an arrival is made by the commit, and not only moved or made as a directory in its place.
-fn is_made(arrival: &Arrival) -> bool {
-    match &arrival.after {
-        Version::Directory => false,
-        Version::Symlink { .. } => arrival.moved_from.is_none(),
-        // The content of what only moves has no digest: nobody read it.
-        Version::File { digest, .. } => arrival.moved_from.is_none() || digest.is_some(),
     }
 }
 

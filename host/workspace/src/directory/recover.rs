@@ -14,6 +14,7 @@ use super::pending::Progress;
 use super::redo::{Known, Redo};
 use super::store::Store;
 use super::takeback::take_back;
+use super::timeline::Timeline;
 use super::transaction::{Entry, Transaction};
 use super::walker::Walker;
 use crate::error::StoreError;
@@ -29,6 +30,7 @@ impl Store {
         &self,
         root: &Arc<dyn Dir>,
         records: &[Record],
+        timeline: &Timeline,
     ) -> Result<(), StoreError> {
         let (committed, aborted) = entries(records)?;
         let applied_sequence = self.mark.read()?;
@@ -52,7 +54,7 @@ impl Store {
                 },
             );
         }
-        self.checkpoint(root)?;
+        self.checkpoint(root, timeline)?;
         self.clear_staging()
     }
 

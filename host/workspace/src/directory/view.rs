@@ -1,0 +1,401 @@
+//! The view of one generation: the directory as it was when a session began, as far as commits are
+//! concerned. What a newer commit of this process replaced, removed or moved is looked up where that
+//! commit put it. What others write to the directory is not held back.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use store::disk::{File, FileKind, Fingerprint};
+use vfs::{
+    Base, BaseEntry, BaseFile, BaseStat, BaseVersion, DirectoryBase, Error, Kind, Name, Result,
+    Timestamp, VPath,
+};
+
+use super::engine::Engine;
+use super::timeline::{Kept, Moment, Reader};
+use crate::change::{Version, is_made_anew};
+
+/// One generation of a directory base.
+#[derive(Debug)]
+pub(crate) struct View {
+    engine: Arc<Engine>,
+    base: Arc<DirectoryBase>,
+    reader: Reader,
+}
+
+/// Where something is that stood at a path in the view's generation.
+enum Place {
+    /// In the directory, at this path.
+    Tree(VPath),
+    /// Replaced or removed by this transaction, which has what it was.
+    Before {
+        moment: Arc<Moment>,
+        stood: VPath,
+        version: Version,
+        seen: Option<Fingerprint>,
+    },
+    /// It was not there.
+    Nowhere,
+}
+
+impl View {
+    /// What is committed by now.
+    pub(crate) fn new(engine: &Arc<Engine>) -> Arc<Self> {
+        Arc::new(Self {
+            engine: engine.clone(),
+            base: engine.base().clone(),
+            reader: engine.timeline().reader(),
+        })
+    }
+
+    /// The generation.
+    pub(crate) fn generation(&self) -> u64 {
+        self.reader.generation
+    }
+
+    fn since(&self, path: &VPath) -> Result<Option<Vec<Arc<Moment>>>> {
+        let newer = self.engine.timeline().since(self.generation(), path);
+        newer.map_err(|_| {
+            let cause = "the base needs recovery: open it again";
+            Error::io(path, std::io::Error::other(cause))
+        })
+    }
+
+    /// Answers from the directory or from what commits kept, and again when a commit came between.
+    fn answer<T>(
+        &self,
+        path: &VPath,
+        tree: impl Fn(&VPath) -> Result<T>,
+        other: impl Fn(&Place) -> Result<T>,
+    ) -> Result<T> {
+        loop {
+            let before = self.since(path)?;
+            let answer = match &before {
+                None => tree(path),
+                Some(moments) => match place(moments, path) {
+                    Place::Tree(path) => tree(&path),
+                    place => other(&place),
+                },
+            };
+            let count = |moments: &Option<Vec<_>>| moments.as_ref().map_or(0, Vec::len);
+            if count(&self.since(path)?) == count(&before) {
+                return answer;
+            }
+        }
+    }
+
+    fn open_now(&self, path: &VPath, expected: &BaseStat) -> Result<Arc<dyn BaseFile>> {
+        self.answer(
+            path,
+            |path| self.base.open(path, expected),
+            |place| self.open_before(place, path, expected),
+        )
+    }
+
+    /// Opens a version that a commit replaced or removed.
+    fn open_before(
+        &self,
+        place: &Place,
+        path: &VPath,
+        expected: &BaseStat,
+    ) -> Result<Arc<dyn BaseFile>> {
+        let stale = || Error::Stale {
+            path: path.to_string(),
+        };
+        let Place::Before {
+            moment,
+            stood,
+            seen: Some(seen),
+            ..
+        } = place
+        else {
+            return Err(stale());
+        };
+        if expected.version != BaseVersion::Host(*seen) {
+            return Err(stale());
+        }
+        // It moves from its slot to the objects once, at a checkpoint.
+        for _ in 0..2 {
+            let opened = match moment.kept(stood).ok_or_else(stale)? {
+                Kept::Slot(slot, taken) => {
+                    self.engine.open_slot(&slot).map(|file| (file, Some(taken)))
+                }
+                Kept::Object(digest) => self.engine.open_object(&digest).map(|file| (file, None)),
+            };
+            match opened {
+                Ok((file, version)) => {
+                    let path = path.clone();
+                    return Ok(Arc::new(KeptFile {
+                        file,
+                        version,
+                        path,
+                    }));
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(Error::io(path, error)),
+            }
+        }
+        Err(stale())
+    }
+}
+
+impl Base for View {
+    fn name(&self) -> &str {
+        self.base.name()
+    }
+
+    fn describe(&self, path: &VPath) -> Result<Option<BaseStat>> {
+        self.answer(
+            path,
+            |path| self.base.describe(path),
+            |place| match place {
+                Place::Before { version, seen, .. } => Ok(seen.map(|seen| stat(version, seen))),
+                _ => Ok(None),
+            },
+        )
+    }
+
+    fn list(&self, path: &VPath, entries_max: usize) -> Result<Arc<[BaseEntry]>> {
+        loop {
+            let before = self.since(path)?;
+            let listed = match &before {
+                None => self.base.list(path, entries_max),
+                Some(moments) => self.list_before(moments, path, entries_max),
+            };
+            let count = |moments: &Option<Vec<_>>| moments.as_ref().map_or(0, Vec::len);
+            if count(&self.since(path)?) == count(&before) {
+                return listed;
+            }
+        }
+    }
+
+    fn open(&self, path: &VPath, expected: &BaseStat) -> Result<Arc<dyn BaseFile>> {
+        let file = self.open_now(path, expected)?;
+        Ok(Arc::new(ViewFile {
+            view: self.again(),
+            file: Mutex::new(file),
+            path: path.clone(),
+            expected: *expected,
+        }))
+    }
+
+    fn read_link(&self, path: &VPath, expected: &BaseStat) -> Result<Arc<str>> {
+        self.answer(
+            path,
+            |path| self.base.read_link(path, expected),
+            |place| match place {
+                Place::Before {
+                    version: Version::Symlink { target },
+                    ..
+                } => Ok(target.as_str().into()),
+                _ => Err(Error::Stale {
+                    path: path.to_string(),
+                }),
+            },
+        )
+    }
+}
+
+impl View {
+    /// The same view, for a file that is held open.
+    fn again(&self) -> Self {
+        Self {
+            engine: self.engine.clone(),
+            base: self.base.clone(),
+            reader: self.reader.again(),
+        }
+    }
+
+    /// The entries that a directory had: those it has, less what came since, and what went since.
+    fn list_before(
+        &self,
+        moments: &[Arc<Moment>],
+        path: &VPath,
+        entries_max: usize,
+    ) -> Result<Arc<[BaseEntry]>> {
+        let mut paths = vec![path.clone()];
+        let mut gone = false;
+        for (index, _) in moments.iter().enumerate() {
+            let at = paths.last().cloned().unwrap_or_default();
+            match place(&moments[index..=index], &at) {
+                Place::Tree(next) => paths.push(next),
+                _ => {
+                    gone = true;
+                    break;
+                }
+            }
+        }
+        let mut entries: std::collections::BTreeMap<Name, Kind> = Default::default();
+        if !gone {
+            let at = paths.last().cloned().unwrap_or_default();
+            let listed = self.base.list(&at, entries_max)?;
+            entries.extend(listed.iter().map(|entry| (entry.name.clone(), entry.kind)));
+        }
+        // One moment more than there are steps where the directory itself went.
+        for index in (0..moments.len().min(paths.len())).rev() {
+            let change = &moments[index].change;
+            if let Some(after) = paths.get(index + 1) {
+                for arrival in &change.arrivals {
+                    if let Some(name) = child(after, &arrival.path) {
+                        entries.remove(name);
+                    }
+                }
+            }
+            for departure in &change.departures {
+                if let Some(name) = child(&paths[index], &departure.path) {
+                    entries.insert(name.clone(), departure.before.kind());
+                }
+            }
+        }
+        let entries = entries.into_iter();
+        Ok(entries
+            .map(|(name, kind)| BaseEntry { name, kind })
+            .collect())
+    }
+}
+
+/// Where something is after these transactions that stood at a path before them.
+fn place(moments: &[Arc<Moment>], path: &VPath) -> Place {
+    let mut at = path.clone();
+    for moment in moments {
+        match step(moment, &at) {
+            Place::Tree(next) => at = next,
+            place => return place,
+        }
+    }
+    Place::Tree(at)
+}
+
+/// The same for one transaction.
+fn step(moment: &Arc<Moment>, path: &VPath) -> Place {
+    let change = &moment.change;
+    let updated = change
+        .updates
+        .iter()
+        .position(|update| update.source == *path);
+    if let Some(index) = updated {
+        return Place::Before {
+            moment: moment.clone(),
+            stood: path.clone(),
+            version: change.updates[index].before.clone(),
+            seen: moment.updates[index],
+        };
+    }
+    let above = std::iter::successors(Some(path.clone()), VPath::parent);
+    for (depth, dir) in above.enumerate() {
+        let found = change
+            .departures
+            .binary_search_by(|gone| gone.path.cmp(&dir));
+        if let Ok(index) = found {
+            let departure = &change.departures[index];
+            let suffix = &path.components()[path.components().len() - depth..];
+            return match &departure.moved_to {
+                Some(target) if depth > 0 || !is_replaced(change, target) => {
+                    let moved = target.components().iter().chain(suffix).cloned();
+                    Place::Tree(VPath::from_names(moved.collect()))
+                }
+                _ if depth > 0 => Place::Nowhere,
+                _ => Place::Before {
+                    moment: moment.clone(),
+                    stood: path.clone(),
+                    version: departure.before.clone(),
+                    seen: moment.departures[index],
+                },
+            };
+        }
+        if change
+            .arrivals
+            .binary_search_by(|come| come.path.cmp(&dir))
+            .is_ok()
+        {
+            return Place::Nowhere;
+        }
+    }
+    Place::Tree(path.clone())
+}
+
+/// Whether what moved to a path has a new content there.
+fn is_replaced(change: &crate::change::Change, target: &VPath) -> bool {
+    let found = change
+        .arrivals
+        .binary_search_by(|come| come.path.cmp(target));
+    found.is_ok_and(|index| is_made_anew(&change.arrivals[index]))
+}
+
+/// The name of a path in a directory, when it is in that one.
+fn child<'a>(dir: &VPath, path: &'a VPath) -> Option<&'a Name> {
+    let (parent, name) = path.split()?;
+    (parent == dir.components()).then_some(name)
+}
+
+fn stat(version: &Version, seen: Fingerprint) -> BaseStat {
+    let kind = version.kind();
+    BaseStat {
+        kind,
+        size: match kind {
+            Kind::Directory => 0,
+            Kind::File | Kind::Symlink => seen.size,
+        },
+        executable: seen.mode & 0o111 != 0,
+        modified: Timestamp::from_nanoseconds(seen.mtime_ns),
+        changed: Timestamp::from_nanoseconds(seen.ctime_ns),
+        version: BaseVersion::Host(seen),
+    }
+}
+
+/// A file of a view, held open: when a commit replaces it, reading goes on with what was kept.
+#[derive(Debug)]
+struct ViewFile {
+    view: View,
+    file: Mutex<Arc<dyn BaseFile>>,
+    path: VPath,
+    expected: BaseStat,
+}
+
+impl BaseFile for ViewFile {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize> {
+        let file = self.file.lock().clone();
+        match file.read_at(buffer, offset) {
+            Err(Error::Stale { .. }) => {
+                let file = self.view.open_now(&self.path, &self.expected)?;
+                *self.file.lock() = file.clone();
+                file.read_at(buffer, offset)
+            }
+            read => read,
+        }
+    }
+}
+
+/// A version that was kept, held open.
+#[derive(Debug)]
+struct KeptFile {
+    file: Arc<dyn File>,
+    /// What it has to be still; an object was verified when it was opened.
+    version: Option<Fingerprint>,
+    path: VPath,
+}
+
+impl BaseFile for KeptFile {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize> {
+        let fail = |error| Error::io(&self.path, error);
+        let mut filled = 0;
+        while filled < buffer.len() {
+            let at = offset.saturating_add(filled as u64);
+            match self.file.read_at(&mut buffer[filled..], at).map_err(fail)? {
+                0 => break,
+                count => filled += count,
+            }
+        }
+        let now = self.file.stat().map_err(fail)?;
+        let same = |taken: &Fingerprint| {
+            // Its name may have changed again when it became an object.
+            (taken.ino, taken.size, taken.mtime_ns) == (now.ino, now.size, now.mtime_ns)
+        };
+        if now.kind != FileKind::File || !self.version.as_ref().is_none_or(same) {
+            return Err(Error::Stale {
+                path: self.path.to_string(),
+            });
+        }
+        Ok(filled)
+    }
+}
