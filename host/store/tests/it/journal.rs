@@ -1,5 +1,6 @@
 //! The journal: what it promises when all goes well. Damage, failing disks and a model are in modules.
 
+mod crashes;
 mod damage;
 mod failures;
 mod model;

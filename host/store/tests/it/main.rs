@@ -1,5 +1,4 @@
-//! The disks and the journal, seen from outside, on a folder of the machine.
-//! The real disk, the failing one and the crashing one, seen from outside.
+//! The disks and the journal, seen from outside: the real disk, the failing one and the crashing one.
 
 mod confinement;
 mod crash;

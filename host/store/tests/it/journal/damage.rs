@@ -310,11 +310,19 @@ fn a_lost_header_is_noticed_when_the_smaller_area_was_exactly_full() {
     let sandbox = Sandbox::new(RealDir::open);
     let mut journal = create(&sandbox.root);
     let small = bytes(&*sandbox.root);
-    journal.append(&[&[1; 1024 - 136]]).expect("exactly full");
-    journal.grow_for(&[5]).expect("below the limit");
-    journal.append(&[b"beyond"]).expect("room");
+    journal.grow_for(&[1024]).expect("below the limit");
+    journal
+        .append(&[&[1; 1024 - 136], b"beyond"])
+        .expect("room");
     let mut lost = bytes(&*sandbox.root);
     lost[..AREA_START].copy_from_slice(&small[..AREA_START]);
+    let result = outcome(&sandbox, &lost);
+    assert!(
+        matches!(result, Err(JournalError::Corrupt { offset: 9216, .. })),
+        "{result:?}"
+    );
+    // The same when the record before the end of the smaller area is bad as well.
+    lost[AREA_START + 200] ^= 1;
     let result = outcome(&sandbox, &lost);
     assert!(
         matches!(result, Err(JournalError::Corrupt { offset: 9216, .. })),

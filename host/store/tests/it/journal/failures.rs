@@ -11,7 +11,7 @@ use crate::Sandbox;
 
 /// What a run asked for, and what it was told.
 #[derive(Default)]
-struct Told {
+pub(super) struct Told {
     /// Every payload in the order of the attempts that the journal took on.
     attempted: Vec<Vec<u8>>,
     acknowledged_count: usize,
@@ -48,7 +48,7 @@ impl Told {
     }
 
     /// Checks what a working disk shows afterwards.
-    fn check(&self, found: &Records, context: &str) {
+    pub(super) fn check(&self, found: &Records, context: &str) {
         let all = numbered(&self.attempted);
         let is_expected = (self.done_count_min..=self.done_count_max).any(|first| {
             (self.acknowledged_count..=all.len())
@@ -59,7 +59,7 @@ impl Told {
 }
 
 /// Appends, recycles, grows and reopens until something fails.
-fn workload(root: &Arc<dyn Dir>, told: &mut Told) -> Result<(), JournalError> {
+pub(super) fn workload(root: &Arc<dyn Dir>, told: &mut Told) -> Result<(), JournalError> {
     let (mut journal, _) = try_open(root)?;
     told.append(&mut journal, &[b"one"])?;
     told.append(&mut journal, &[b"two", b"three"])?;
