@@ -28,6 +28,19 @@ pub struct CommitOptions {
     /// Whether somebody else who writes to a path in the very moment in which it is replaced makes
     /// the commit a conflict. Otherwise their bytes are kept in the store and reported.
     pub strict: bool,
+    /// When the caller is told.
+    pub acknowledge: Acknowledge,
+}
+
+/// When a commit to a directory is acknowledged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Acknowledge {
+    /// When it lasts and everyone sees it in the directory.
+    #[default]
+    Visible,
+    /// When it lasts: every session that begins from then on sees it, other programs see it in the
+    /// directory a moment later. A strict commit is acknowledged when it is visible.
+    Durable,
 }
 
 /// What came of a commit.

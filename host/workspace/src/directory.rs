@@ -39,6 +39,7 @@ mod engine;
 
 mod timeline;
 mod view;
+mod worker;
 
 pub use ability::Ability;
 pub(crate) use commit::{commit, preview};

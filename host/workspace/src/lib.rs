@@ -41,7 +41,7 @@ mod workspace;
 
 pub use base::{BaseHandle, BaseKind};
 pub use change::{Change, ChangeId};
-pub use commit::{ChangeInfo, CommitOptions, CommitOutcome, Displaced, UNCHANGED};
+pub use commit::{Acknowledge, ChangeInfo, CommitOptions, CommitOutcome, Displaced, UNCHANGED};
 pub use directory::Ability;
 pub use error::{Result, StoreError, WorkspaceError};
 pub use ids::{CountingIds, IdSource};

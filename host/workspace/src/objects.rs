@@ -87,6 +87,15 @@ impl Objects {
         Ok(Self { dir })
     }
 
+    /// Hashes the file `from_name` of `from`. Returns the digest and the size in bytes.
+    ///
+    /// # Errors
+    ///
+    /// `ResourceBusy` when the file is being written to all the time.
+    pub(crate) fn digest(from: &dyn Dir, from_name: &Name) -> io::Result<(Digest, u64)> {
+        hash_still(&*from.open(from_name)?, from_name)
+    }
+
     /// Hashes the file `from_name` of `from` and moves it to its place by rename; when the object is
     /// there already, removes `from_name`. Returns the digest and the size in bytes.
     ///

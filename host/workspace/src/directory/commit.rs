@@ -9,17 +9,18 @@ use vfs::{Conflict, Error, Sealed, VPath};
 
 use super::apply::Halt;
 use super::compose::Composer;
-use super::engine::{Claim, Engine};
+use super::engine::{Claim, Engine, Entered};
 use super::fingerprint::is_absence;
 use super::footprint::Footprint;
 use super::pending::Progress;
 use super::reserve::INLINE_BYTES_MAX;
 use super::store::Store;
-use super::takeback::{first_displaced, take_back};
+use super::takeback::take_back;
 use super::transaction::{Entry, Transaction};
 use super::validate::Validator;
 use super::walker::Walker;
-use crate::commit::{ChangeInfo, CommitOutcome, Request, stale};
+use super::worker::{Deferred, Job};
+use crate::commit::{Acknowledge, ChangeInfo, CommitOutcome, Displaced, Request, stale};
 use crate::error::{Result, StoreError, WorkspaceError};
 use crate::workspace::check_limit;
 
@@ -29,9 +30,10 @@ const ABORT_ROOM_BYTES: u64 = 16 << 10;
 const PENDING_TRANSACTIONS_MAX: usize = 256;
 
 /// Commits a sealed session to a directory.
-pub(crate) fn commit(engine: &Engine, request: Request<'_>) -> Result<CommitOutcome> {
+pub(crate) fn commit(engine: &Arc<Engine>, request: Request<'_>) -> Result<CommitOutcome> {
     let entered = engine.enter()?;
-    let store = &*entered.store;
+    let store = entered.store.clone();
+    let store = &*store;
     let claim = engine.claim(footprint(&request));
     let conflicts = validate(engine, &request)?;
     if !conflicts.is_empty() {
@@ -45,17 +47,16 @@ pub(crate) fn commit(engine: &Engine, request: Request<'_>) -> Result<CommitOutc
         unstage(store, &transaction);
         return Err(error);
     }
-    let outcome = record(engine, store, transaction, request);
-    drop(claim);
+    let outcome = record(entered, claim, transaction, request);
     if is_due(store) {
-        engine.checkpoint_of(store)?;
+        engine.defer(Job::Checkpoint(engine.clone()));
     }
     outcome
 }
 
 /// What a commit would conflict with now. Nothing is written.
-pub(crate) fn preview(engine: &Engine, request: &Request<'_>) -> Result<Vec<Conflict>> {
-    let _claim: Claim<'_> = engine.claim(footprint(request));
+pub(crate) fn preview(engine: &Arc<Engine>, request: &Request<'_>) -> Result<Vec<Conflict>> {
+    let _claim: Claim = engine.claim(footprint(request));
     validate(engine, request)
 }
 
@@ -138,15 +139,16 @@ fn reserve(engine: &Engine, store: &Store, transaction: &Transaction) -> Result<
     Ok(())
 }
 
-/// Records the transaction, applies it and closes the session.
+/// Records the transaction, closes the session and has the change applied.
 fn record(
-    engine: &Engine,
-    store: &Store,
+    entered: Entered,
+    claim: Claim,
     transaction: Arc<Transaction>,
     request: Request<'_>,
 ) -> Result<CommitOutcome> {
-    let is_moved = store.pending.lock().is_moved_by(&transaction.change);
-    if is_moved {
+    let (engine, store) = (entered.engine().clone(), entered.store.clone());
+    let (engine, store) = (&*engine, &*store);
+    if store.pending.lock().is_moved_by(&transaction.change) {
         engine.checkpoint_of(store)?;
     }
     let entries = request.sealed.change_set().entries();
@@ -164,33 +166,89 @@ fn record(
             ));
         }
     };
-    let mut applier = store.applier(engine.root(), &transaction);
-    applier.strict = request.options.strict;
+    let id = transaction.change_id;
+    let info = |displaced| ChangeInfo {
+        id,
+        generation: sequence,
+        entries,
+        displaced,
+    };
+    if request.options.acknowledge == Acknowledge::Durable && !request.options.strict {
+        request.sealed.finish(&id.to_string());
+        engine.defer(Job::Apply(Deferred {
+            sequence,
+            transaction,
+            claim,
+            entered,
+        }));
+        return Ok(CommitOutcome::Applied(info(Vec::new())));
+    }
+    match apply(
+        engine,
+        store,
+        sequence,
+        &transaction,
+        request.options.strict,
+    ) {
+        Ok(Ended::Applied(displaced)) => {
+            request.sealed.finish(&id.to_string());
+            Ok(CommitOutcome::Applied(info(displaced)))
+        }
+        Ok(Ended::TakenBack(path)) => Ok(stale(&path.to_string())),
+        Err(error) => {
+            if matches!(error, WorkspaceError::NeedsRecovery { .. }) {
+                request.sealed.finish(&id.to_string());
+            }
+            Err(error)
+        }
+    }
+}
+
+/// What applying came to.
+pub(super) enum Ended {
+    /// It is in the directory, and this is what somebody else wrote meanwhile.
+    Applied(Vec<Displaced>),
+    /// It met somebody else at this path and was taken back.
+    TakenBack(VPath),
+}
+
+/// Applies a recorded transaction. After a failure the base takes no commits until it is recovered.
+pub(super) fn apply(
+    engine: &Engine,
+    store: &Store,
+    sequence: u64,
+    transaction: &Transaction,
+    strict: bool,
+) -> Result<Ended> {
+    let mut applier = store.applier(engine.root(), transaction);
+    applier.strict = strict;
     let ended = applier.run();
     let applied = std::mem::take(&mut applier.applied);
     match ended {
         Ok(()) => {
-            let info = ChangeInfo {
-                id: transaction.change_id,
-                generation: sequence,
-                entries,
-                displaced: applied.displaced.clone(),
-            };
+            let displaced = applied.displaced.clone();
             settle(engine, store, sequence, Progress::Applied(applied));
-            request.sealed.finish(&transaction.change_id.to_string());
-            Ok(CommitOutcome::Applied(info))
+            Ok(Ended::Applied(displaced))
         }
-        Err(Halt::Raced(path)) => aborted(engine, store, sequence, &transaction, &path),
+        Err(Halt::Raced(path)) => take_back_recorded(engine, store, sequence, transaction, &path),
         Err(Halt::Failed(path, error)) => {
             engine.poison();
-            request.sealed.finish(&transaction.change_id.to_string());
-            Err(WorkspaceError::NeedsRecovery {
-                base: engine.name.clone(),
-                change: transaction.change_id,
-                path: path.to_string(),
-                source: Arc::new(error),
-            })
+            Err(needs_recovery(engine, transaction, &path, error))
         }
+    }
+}
+
+fn needs_recovery(
+    engine: &Engine,
+    transaction: &Transaction,
+    path: &VPath,
+    error: io::Error,
+) -> WorkspaceError {
+    WorkspaceError::NeedsRecovery {
+        base: engine.name.clone(),
+        change: transaction.change_id,
+        path: path.to_string(),
+        source: Arc::new(error),
     }
 }
 
@@ -284,47 +342,44 @@ fn is_untouched(error: &StoreError) -> bool {
 }
 
 /// Takes a recorded transaction back for a caller who wants no change that met somebody else.
-fn aborted(
+fn take_back_recorded(
     engine: &Engine,
     store: &Store,
     sequence: u64,
     transaction: &Transaction,
     path: &VPath,
-) -> Result<CommitOutcome> {
-    let recovery = |path: &VPath, error| WorkspaceError::NeedsRecovery {
-        base: engine.name.clone(),
-        change: transaction.change_id,
-        path: path.to_string(),
-        source: Arc::new(error),
-    };
+) -> Result<Ended> {
     // Not with a group: whoever leads one may be waiting for this transaction to settle.
     let noted = store.journal.lock().append(&[&Entry::abort(sequence)]);
-    if let Ok(sequences) = &noted {
-        sequences
-            .iter()
-            .for_each(|sequence| engine.timeline().pass(*sequence));
-    }
     let taken_back = match noted {
-        Ok(_) => take_back(store.applier(engine.root(), transaction)),
+        Ok(sequences) => {
+            sequences
+                .iter()
+                .for_each(|sequence| engine.timeline().pass(*sequence));
+            take_back(store.applier(engine.root(), transaction))
+        }
         Err(error) => Err(Halt::Failed(path.clone(), io::Error::other(error))),
     };
-    match taken_back {
-        Ok(applied) => {
-            settle(engine, store, sequence, Progress::Aborted);
-            match first_displaced(&applied) {
-                None => Ok(stale(&path.to_string())),
-                Some(first) => Err(WorkspaceError::Interfered {
-                    base: engine.name.clone(),
-                    path: first.to_string(),
-                    kept: applied.displaced[0].kept.clone(),
-                }),
-            }
-        }
+    let applied = match taken_back {
+        Ok(applied) => applied,
         Err(Halt::Failed(path, error)) => {
             engine.poison();
-            Err(recovery(&path, error))
+            return Err(needs_recovery(engine, transaction, &path, error));
         }
-        Err(Halt::Raced(path)) => Err(recovery(&path, io::ErrorKind::ResourceBusy.into())),
+        Err(Halt::Raced(path)) => {
+            engine.poison();
+            let error = io::ErrorKind::ResourceBusy.into();
+            return Err(needs_recovery(engine, transaction, &path, error));
+        }
+    };
+    settle(engine, store, sequence, Progress::Aborted);
+    match applied.displaced.first() {
+        None => Ok(Ended::TakenBack(path.clone())),
+        Some(first) => Err(WorkspaceError::Interfered {
+            base: engine.name.clone(),
+            path: first.path.to_string(),
+            kept: first.kept.clone(),
+        }),
     }
 }
 

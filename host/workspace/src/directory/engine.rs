@@ -5,8 +5,8 @@
 //! its record is on the disk; two transactions that touch related paths never run side by side.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
@@ -17,6 +17,7 @@ use super::ability::Ability;
 use super::footprint::Footprint;
 use super::store::Store;
 use super::timeline::Timeline;
+use super::worker::{Job, Worker};
 use crate::change::ChangeId;
 use crate::error::{Result, StoreError, WorkspaceError};
 use crate::ids::IdSource;
@@ -37,6 +38,7 @@ pub(crate) struct Engine {
     entrance: Mutex<()>,
     timeline: Arc<Timeline>,
     transactions_count: AtomicU64,
+    worker: OnceLock<Option<Worker>>,
 }
 
 #[derive(Default)]
@@ -60,8 +62,8 @@ enum Doubt {
 }
 
 /// The right to use the store, given up when dropped.
-pub(super) struct Entered<'a> {
-    engine: &'a Engine,
+pub(super) struct Entered {
+    engine: Arc<Engine>,
     pub(super) store: Arc<Store>,
 }
 
@@ -73,8 +75,8 @@ pub(crate) struct StoreAccess {
 }
 
 /// Paths that are nobody else's until this is dropped.
-pub(super) struct Claim<'a> {
-    engine: &'a Engine,
+pub(super) struct Claim {
+    engine: Arc<Engine>,
     number: u64,
 }
 
@@ -99,6 +101,7 @@ impl Engine {
             entrance: Mutex::new(()),
             timeline: Arc::default(),
             transactions_count: AtomicU64::new(0),
+            worker: OnceLock::new(),
         });
         if let Err(error) = engine.recover_if_free() {
             engine.state.lock().doubt = Some(Doubt::Unusable(error));
@@ -169,7 +172,7 @@ impl Engine {
     /// # Errors
     ///
     /// `Busy` after `lock_wait_ms_max`; `Poisoned`; what opening and recovering fail with.
-    pub(super) fn enter(&self) -> Result<Entered<'_>> {
+    pub(super) fn enter(self: &Arc<Self>) -> Result<Entered> {
         let _entrance = self
             .entrance
             .try_lock_for(Duration::from_millis(self.lock_wait_ms_max))
@@ -191,7 +194,7 @@ impl Engine {
         };
         state.entered_count += 1;
         Ok(Entered {
-            engine: self,
+            engine: self.clone(),
             store,
         })
     }
@@ -244,7 +247,7 @@ impl Engine {
     }
 
     /// Waits until nobody else is at work on related paths, and takes these.
-    pub(super) fn claim(&self, footprint: Footprint) -> Claim<'_> {
+    pub(super) fn claim(self: &Arc<Self>, footprint: Footprint) -> Claim {
         let footprint = Arc::new(footprint);
         let mut state = self.state.lock();
         while state
@@ -257,9 +260,18 @@ impl Engine {
         let number = state.next_claim;
         state.next_claim += 1;
         state.claims.push((number, footprint));
-        Claim {
-            engine: self,
-            number,
+        let engine = self.clone();
+        Claim { engine, number }
+    }
+
+    /// Has something done by a thread of its own, or does it here when there is none.
+    pub(super) fn defer(&self, job: Job) {
+        let refused = match self.worker.get_or_init(Worker::start) {
+            Some(worker) => worker.hand_over(job).err(),
+            None => Some(job),
+        };
+        if let Some(job) = refused {
+            job.run();
         }
     }
 
@@ -287,13 +299,31 @@ impl Engine {
     /// # Errors
     ///
     /// Those of the system; the base is poisoned then.
-    pub(crate) fn checkpoint(&self) -> Result<()> {
+    pub(crate) fn checkpoint(self: &Arc<Self>) -> Result<()> {
         let is_clean = |store: &Arc<Store>| store.pending.lock().committed.is_empty();
         if self.state.lock().store.as_ref().is_none_or(is_clean) {
             return Ok(());
         }
         let entered = self.enter()?;
         self.checkpoint_of(&entered.store)
+    }
+
+    /// The last checkpoint, when nobody else can be at work here.
+    fn close(&mut self) -> Result<()> {
+        let Some(store) = self.state.get_mut().store.take() else {
+            return Ok(());
+        };
+        if store.pending.lock().committed.is_empty() {
+            return Ok(());
+        }
+        let turn = self.root().try_lock();
+        match turn.map_err(|error| self.io(".", error))? {
+            Some(_turn) if store.is_fresh(self.root()).unwrap_or(false) => {
+                self.checkpoint_of(&store)
+            }
+            // Another process has the turn, and has recovered what is in the journal.
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn checkpoint_of(&self, store: &Store) -> Result<()> {
@@ -320,7 +350,7 @@ impl Engine {
     /// # Errors
     ///
     /// As a commit's.
-    pub(crate) fn access(&self, make: bool) -> Result<Option<StoreAccess>> {
+    pub(crate) fn access(self: &Arc<Self>, make: bool) -> Result<Option<StoreAccess>> {
         if !make && !self.has_store()? {
             return Ok(None);
         }
@@ -373,7 +403,13 @@ impl Engine {
     }
 }
 
-impl Drop for Entered<'_> {
+impl Entered {
+    pub(super) fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+}
+
+impl Drop for Entered {
     fn drop(&mut self) {
         let mut state = self.engine.state.lock();
         state.entered_count -= 1;
@@ -385,7 +421,7 @@ impl Drop for Entered<'_> {
     }
 }
 
-impl Drop for Claim<'_> {
+impl Drop for Claim {
     fn drop(&mut self) {
         let mut state = self.engine.state.lock();
         state.claims.retain(|(number, _)| *number != self.number);
@@ -396,7 +432,7 @@ impl Drop for Claim<'_> {
 impl Drop for Engine {
     fn drop(&mut self) {
         // Whoever opens the base next does it otherwise.
-        drop(self.checkpoint());
+        drop(self.close());
     }
 }
 

@@ -163,8 +163,9 @@ pub(crate) fn read_small(
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         opened => opened.map_err(fail)?,
     };
+    let length = usize::try_from(opened.stat().map_err(fail)?.size).unwrap_or(usize::MAX);
     // One byte more than there may be tells a longer file.
-    let mut bytes = vec![0; bytes_max + 1];
+    let mut bytes = vec![0; length.min(bytes_max) + 1];
     let mut filled = 0;
     while filled < bytes.len() {
         match opened

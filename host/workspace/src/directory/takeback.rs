@@ -3,7 +3,7 @@
 //! after a crash.
 
 use store::disk::Fingerprint;
-use vfs::{Name, VPath};
+use vfs::Name;
 
 use super::apply::{Applied, Applier, Halt, failed, is_empty};
 use super::compare::{Likeness, compare};
@@ -192,9 +192,4 @@ fn clear_own(
             .clear(slot)
             .map_err(|error| failed(step, error)),
     }
-}
-
-/// Where the first of what was displaced by taking back stood.
-pub(super) fn first_displaced(applied: &Applied) -> Option<&VPath> {
-    applied.displaced.first().map(|displaced| &displaced.path)
 }

@@ -1,0 +1,69 @@
+//! The thread that does what no caller waits for: it applies transactions that were acknowledged when
+//! they were recorded, and empties the journal when that is due.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+
+use super::commit::apply;
+use super::engine::{Claim, Engine, Entered};
+use super::transaction::Transaction;
+
+/// A recorded transaction that is yet to be applied, with the rights to do so.
+pub(super) struct Deferred {
+    pub(super) sequence: u64,
+    pub(super) transaction: Arc<Transaction>,
+    // Dropped in this order: the paths are free before the turn is given up.
+    pub(super) claim: Claim,
+    pub(super) entered: Entered,
+}
+
+/// Something to do.
+pub(super) enum Job {
+    Apply(Deferred),
+    Checkpoint(Arc<Engine>),
+}
+
+/// The way to the thread, which ends when this is dropped and nothing is left to do.
+#[derive(Debug)]
+pub(super) struct Worker {
+    queue: Sender<Job>,
+}
+
+impl Worker {
+    /// Starts the thread; `None` when the system has none to give.
+    pub(super) fn start() -> Option<Self> {
+        let (queue, waiting) = channel::<Job>();
+        let thread = std::thread::Builder::new().name("session-fs-apply".to_owned());
+        let started = thread.spawn(move || waiting.into_iter().for_each(Job::run));
+        started.ok().map(|_| Self { queue })
+    }
+
+    /// Has something done; gives it back when the thread is gone.
+    pub(super) fn hand_over(&self, job: Job) -> Result<(), Job> {
+        self.queue.send(job).map_err(|refused| refused.0)
+    }
+}
+
+impl Job {
+    /// Does it. A failure closes the base, and the next opening completes what was begun.
+    pub(super) fn run(self) {
+        match self {
+            Self::Apply(deferred) => deferred.run(),
+            Self::Checkpoint(engine) => drop(engine.checkpoint()),
+        }
+    }
+}
+
+impl Deferred {
+    fn run(self) {
+        let engine: &Engine = self.entered.engine();
+        let store = self.entered.store.clone();
+        drop(apply(
+            engine,
+            &store,
+            self.sequence,
+            &self.transaction,
+            false,
+        ));
+    }
+}
