@@ -381,7 +381,7 @@ pub(crate) fn open_or_make(dir: &dyn Dir, folder: &Name) -> io::Result<Arc<dyn D
         opened => return opened,
     }
     match dir.mkdir(folder, FOLDER_MODE) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => dir.walk(std::slice::from_ref(folder)),
     }
 }
