@@ -156,7 +156,7 @@ impl History {
     }
 
     /// The oldest and the newest generation between which no change is missing; `None` without
-    /// changes.
+    /// changes. A commit that was taken back leaves a number that no change has.
     pub fn generations(&self) -> Option<(u64, u64)> {
         let known = self.known.lock();
         (known.newest > 0).then_some((known.horizon, known.newest))
@@ -238,15 +238,12 @@ impl History {
 impl Known {
     /// Finds the generations from which on nothing is missing.
     fn measure(&mut self) -> rusqlite::Result<()> {
-        let generations = self.catalog.generations()?;
-        self.newest = generations.last().map_or(0, |(generation, _)| *generation);
-        self.horizon = self.newest;
-        for (generation, _) in generations.iter().rev().skip(1) {
-            if generation + 1 < self.horizon {
-                break;
-            }
-            self.horizon = *generation;
-        }
+        let chain = self.catalog.chain()?;
+        self.newest = chain.last().map_or(0, |member| member.generation);
+        let links = chain.iter().rev().zip(chain.iter().rev().skip(1));
+        let linked = links.take_while(|(later, earlier)| later.previous == Some(earlier.id));
+        let oldest = linked.last().map(|(_, earlier)| earlier.generation);
+        self.horizon = oldest.unwrap_or(self.newest);
         Ok(())
     }
 }

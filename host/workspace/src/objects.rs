@@ -21,8 +21,8 @@ const SHARD_ENTRIES_MAX: usize = 1 << 20;
 const STEP_BYTES: usize = 256 << 10;
 /// How often a file that is being written to is hashed again before that is an error.
 const ADOPT_ATTEMPTS_MAX: u32 = 3;
-/// Ends the name of an object that is being copied.
-const UNFINISHED_SUFFIX: &str = ".new";
+/// Ends the name of a file of the store that is being written.
+pub(crate) const UNFINISHED_SUFFIX: &str = ".new";
 /// Only the owner's programs have business here.
 const FOLDER_MODE: u32 = 0o700;
 

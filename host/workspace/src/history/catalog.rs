@@ -18,6 +18,8 @@ pub struct Entry {
     pub generation: u64,
     /// The change.
     pub id: ChangeId,
+    /// The change before it; `None` for the first of a store.
+    pub previous: Option<ChangeId>,
     /// The session that it was.
     pub session: String,
     /// The agent that worked in it.
@@ -37,6 +39,14 @@ pub struct Touched {
     pub path: VPath,
     /// Whether something was moved from or to there, so that all below it moved too.
     pub moved: bool,
+}
+
+/// A change in the chain of all. Generations have gaps where a commit was taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Member {
+    pub(super) generation: u64,
+    pub(super) id: ChangeId,
+    pub(super) previous: Option<ChangeId>,
 }
 
 /// Which changes to list.
@@ -77,6 +87,7 @@ impl Entry {
         Self {
             generation: file.generation,
             id,
+            previous: file.previous,
             session: change.session.clone(),
             agent: change.metadata.agent.clone(),
             committed_at: change.committed_at,
@@ -179,14 +190,18 @@ impl Catalog {
         }
     }
 
-    /// Every generation with its change, oldest first.
-    pub(super) fn generations(&self) -> rusqlite::Result<Vec<(u64, ChangeId)>> {
+    /// Every change with its generation and the change before it, oldest first.
+    pub(super) fn chain(&self) -> rusqlite::Result<Vec<Member>> {
         match self {
             Self::Memory(entries) => {
-                let pairs = entries.iter().map(|entry| (entry.generation, entry.id));
-                Ok(pairs.collect())
+                let members = entries.iter().map(|entry| Member {
+                    generation: entry.generation,
+                    id: entry.id,
+                    previous: entry.previous,
+                });
+                Ok(members.collect())
             }
-            Self::Indexed(index) => index.generations(),
+            Self::Indexed(index) => index.chain(),
         }
     }
 }

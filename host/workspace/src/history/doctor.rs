@@ -15,7 +15,7 @@ use super::retention::objects_of;
 use super::shelf::{CHANGES_NAME, Shelf, is_damage};
 use super::{Catalog, History};
 use crate::change::{ChangeFile, ChangeId};
-use crate::objects::{OBJECTS_NAME, ObjectError, Scanned};
+use crate::objects::{OBJECTS_NAME, ObjectError, Scanned, UNFINISHED_SUFFIX};
 
 /// The file of the store that says which store it is.
 const IDENTITY_NAME: &str = "store";
@@ -61,7 +61,7 @@ pub enum FindingKind {
     DamagedChange,
     /// Two changes made the same generation.
     DuplicateGeneration,
-    /// A generation between two others is missing.
+    /// A change between two others is missing.
     MissingGeneration,
     /// A change names another one before it than is there.
     BrokenChain,
@@ -182,9 +182,7 @@ impl History {
                 FindingKind::OrphanObject => below(OBJECTS_NAME)
                     .and_then(|text| text.replace('/', "").parse().ok())
                     .map_or(Ok(()), |digest| self.objects.remove(&digest)),
-                FindingKind::Leftover => {
-                    below(STAGING_NAME).map_or(Ok(()), |entry| self.remove_leftover(entry))
-                }
+                FindingKind::Leftover => self.remove_leftover(place),
                 _ => Ok(()),
             };
             done.map_err(|e| HistoryError::io(place, e))?;
@@ -234,8 +232,7 @@ impl History {
             .iter()
             .filter(|stray| !Shelf::is_set_aside(stray))
         {
-            let place = format!("{CHANGES_NAME}/{stray}");
-            report.add(FindingKind::Stray, place, "it is not named as a change is");
+            report.stray(format!("{CHANGES_NAME}/{stray}"));
         }
         for id in shelved.ids {
             let place = format!("{CHANGES_NAME}/{id}");
@@ -271,7 +268,7 @@ impl History {
         });
         scanned.map_err(|e| HistoryError::io(OBJECTS_NAME, e))?;
         for place in strays {
-            report.add(FindingKind::Stray, place, "it is not named as an object is");
+            report.stray(place);
         }
         for (digest, id) in &census.needed {
             if !found.contains(digest) {
@@ -334,24 +331,22 @@ impl History {
         Ok(())
     }
 
-    /// Removes an entry of `staging` and all below it, however deep; no link is followed.
-    fn remove_leftover(&self, entry: &str) -> io::Result<()> {
-        let staging = self.store.walk(&[name(STAGING_NAME)])?;
-        let Ok(entry) = Name::new(entry) else {
-            return Ok(());
-        };
-        // Names from `staging` on; a folder comes a second time when it is empty.
-        let mut pending = vec![vec![entry]];
+    /// Removes what stands at a place and all below it, however deep; no link is followed.
+    fn remove_leftover(&self, place: &str) -> io::Result<()> {
+        let names: Result<Vec<Name>, _> = place.split('/').map(Name::new).collect();
+        let names = names.map_err(io::Error::other)?;
+        // A folder comes a second time when it is empty.
+        let mut pending = vec![names];
         while let Some(path) = pending.pop() {
             let (last, above) = path
                 .split_last()
                 .expect("only paths with a name are put there");
-            let dir = staging.walk(above)?;
+            let dir = self.store.walk(above)?;
             if dir.stat(last)?.kind != FileKind::Directory {
                 dir.unlink(last)?;
                 continue;
             }
-            let inside = staging.walk(&path)?.list(FOLDER_ENTRIES_MAX)?.items;
+            let inside = self.store.walk(&path)?.list(FOLDER_ENTRIES_MAX)?.items;
             if inside.is_empty() {
                 dir.rmdir(last)?;
                 continue;
@@ -389,6 +384,18 @@ impl Report {
         self.findings.is_empty()
     }
 
+    /// Reports a file among changes or objects that is neither.
+    fn stray(&mut self, place: String) {
+        match place.ends_with(UNFINISHED_SUFFIX) {
+            true => self.add(
+                FindingKind::Leftover,
+                place,
+                "it was not written to its end",
+            ),
+            false => self.add(FindingKind::Stray, place, "it is named as nothing here is"),
+        }
+    }
+
     fn add(&mut self, kind: FindingKind, place: impl Into<String>, detail: impl fmt::Display) {
         self.findings.push(Finding {
             kind,
@@ -405,10 +412,13 @@ fn check_chain(census: &Census, report: &mut Report) {
         generations.clone().zip(generations.skip(1))
     {
         let place = format!("{CHANGES_NAME}/{id}");
+        if *previous == Some(*before_id) {
+            continue;
+        }
         if before + 1 < *after {
-            let detail = format!("generations {} to {} are missing", before + 1, after - 1);
+            let detail = format!("a change between generations {before} and {after} is missing");
             report.add(FindingKind::MissingGeneration, place, detail);
-        } else if *previous != Some(*before_id) {
+        } else {
             let detail = format!("it does not follow change {before_id}, which made {before}");
             report.add(FindingKind::BrokenChain, place, detail);
         }

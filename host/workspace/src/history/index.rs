@@ -12,7 +12,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params, params_fro
 use store::disk::{Dir, FileKind};
 use vfs::{Digest, Name, Timestamp, VPath};
 
-use super::catalog::{Entry, LogFilter, Touched};
+use super::catalog::{Entry, LogFilter, Member, Touched};
 use crate::change::ChangeId;
 
 /// The file of the store.
@@ -27,7 +27,7 @@ const SCHEMA_VERSION: i32 = 1;
 const BUSY_WAIT: Duration = Duration::from_secs(5);
 
 const SCHEMA: [&str; 3] = [
-    "CREATE TABLE changes (generation INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, session TEXT NOT NULL, agent TEXT, seconds INTEGER NOT NULL, nanoseconds INTEGER NOT NULL, message TEXT)",
+    "CREATE TABLE changes (generation INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, session TEXT NOT NULL, agent TEXT, seconds INTEGER NOT NULL, nanoseconds INTEGER NOT NULL, message TEXT, previous BLOB)",
     "CREATE TABLE paths (generation INTEGER NOT NULL, path TEXT NOT NULL, moved INTEGER NOT NULL, PRIMARY KEY (generation, path)) WITHOUT ROWID",
     "CREATE INDEX paths_by_path ON paths (path, generation)",
 ];
@@ -99,9 +99,15 @@ impl Index {
         })
     }
 
-    pub(super) fn generations(&self) -> rusqlite::Result<Vec<(u64, ChangeId)>> {
-        let sql = "SELECT generation, id FROM changes ORDER BY generation";
-        self.rows(sql, vec![], |row| Ok((generation(row)?, id(row, 1)?)))
+    pub(super) fn chain(&self) -> rusqlite::Result<Vec<Member>> {
+        let sql = "SELECT generation, id, previous FROM changes ORDER BY generation";
+        self.rows(sql, vec![], |row| {
+            Ok(Member {
+                generation: generation(row)?,
+                id: id(row, 1)?,
+                previous: previous(row, 2)?,
+            })
+        })
     }
 
     pub(super) fn update(&mut self, added: &[Entry], gone: &[ChangeId]) -> rusqlite::Result<()> {
@@ -132,9 +138,10 @@ impl Index {
         below: u64,
         count_max: usize,
     ) -> rusqlite::Result<Vec<Entry>> {
-        let mut sql = "SELECT generation, id, session, agent, seconds, nanoseconds, message \
+        let mut sql =
+            "SELECT generation, id, session, agent, seconds, nanoseconds, message, previous \
                        FROM changes c WHERE generation < ?"
-            .to_owned();
+                .to_owned();
         let mut values = vec![integer(below)];
         if let Some(session) = &filter.session {
             sql.push_str(" AND session = ?");
@@ -258,7 +265,7 @@ fn tables(connection: &Connection) -> rusqlite::Result<Vec<String>> {
 fn insert(connection: &Connection, entry: &Entry) -> rusqlite::Result<()> {
     let generation = integer(entry.generation);
     connection.execute("DELETE FROM paths WHERE generation = ?1", [&generation])?;
-    let sql = "INSERT OR REPLACE INTO changes VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    let sql = "INSERT OR REPLACE INTO changes VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     connection.prepare_cached(sql)?.execute(params![
         generation,
         entry.id.digest().as_bytes(),
@@ -267,6 +274,7 @@ fn insert(connection: &Connection, entry: &Entry) -> rusqlite::Result<()> {
         entry.committed_at.seconds,
         entry.committed_at.nanoseconds,
         entry.message,
+        entry.previous.map(|id| *id.digest().as_bytes()),
     ])?;
     let mut statement = connection.prepare_cached("INSERT INTO paths VALUES (?1, ?2, ?3)")?;
     for touched in &entry.touched {
@@ -292,6 +300,7 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     Ok(Entry {
         generation: generation(row)?,
         id: id(row, 1)?,
+        previous: previous(row, 7)?,
         session: row.get(2)?,
         agent: row.get(3)?,
         committed_at: Timestamp {
@@ -321,6 +330,11 @@ fn parse(text: &str) -> rusqlite::Result<VPath> {
     names
         .map(VPath::from_names)
         .map_err(|_| rusqlite::Error::InvalidQuery)
+}
+
+fn previous(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<ChangeId>> {
+    let digest: Option<[u8; 32]> = row.get(column)?;
+    Ok(digest.map(|digest| ChangeId::of_digest(Digest::from_bytes(digest))))
 }
 
 /// Generations are counted from 1 and never reach the sign; a limit of "all" becomes the greatest.

@@ -138,7 +138,8 @@ impl History {
     fn stock(&self) -> Result<Stock> {
         let mut changes = Vec::new();
         let mut needed = BTreeMap::new();
-        for (_, id) in self.ask(Catalog::generations)? {
+        for member in self.ask(Catalog::chain)? {
+            let id = member.id;
             let (file, file_bytes) = self.shelf.read(&id)?;
             let objects = objects_of(&file);
             for digest in &objects {

@@ -93,12 +93,11 @@ impl History {
     fn touched_between(&self, older: u64, newer: u64) -> Result<BTreeSet<VPath>> {
         let limit = self.limits.versions_max;
         let mut paths = BTreeSet::new();
-        let generations = self.ask(Catalog::generations)?;
-        for (generation, id) in generations {
-            if generation <= older || generation > newer {
+        for member in self.ask(Catalog::chain)? {
+            if member.generation <= older || member.generation > newer {
                 continue;
             }
-            let (file, _) = self.shelf.read(&id)?;
+            let (file, _) = self.shelf.read(&member.id)?;
             paths.extend(file.change.departures.into_iter().map(|gone| gone.path));
             paths.extend(file.change.arrivals.into_iter().map(|come| come.path));
             paths.extend(file.change.updates.into_iter().map(|update| update.path));

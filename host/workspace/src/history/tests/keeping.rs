@@ -204,7 +204,7 @@ fn object(digit: &str) -> String {
 }
 
 /// What is wrong, what the doctor calls it, and what is still wrong after a repair.
-const SPOILT: [(Spoil, &[FindingKind], &[FindingKind]); 9] = [
+const SPOILT: [(Spoil, &[FindingKind], &[FindingKind]); 10] = [
     (|_| {}, &[], &[]),
     (
         |scene| scene.folder.remove_file(".session-fs/store").expect("gone"),
@@ -275,6 +275,14 @@ const SPOILT: [(Spoil, &[FindingKind], &[FindingKind]); 9] = [
         },
         &[FindingKind::Stray],
         &[FindingKind::Stray],
+    ),
+    (
+        |scene| {
+            let unfinished = format!(".session-fs/changes/{}.new", scene.id(1));
+            scene.folder.write(unfinished, b"SF").expect("written");
+        },
+        &[FindingKind::Leftover],
+        &[],
     ),
     (
         |scene| {
