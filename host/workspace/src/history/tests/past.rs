@@ -154,6 +154,47 @@ fn a_content_that_stands_in_the_tree_is_read_from_there_only_when_its_digest_fit
     );
 }
 
+/// A commit that was taken back used up a number of the journal, and is no hole in history.
+#[test]
+fn a_generation_that_no_change_has_hides_nothing_unless_the_chain_is_broken() {
+    let mut scene = Scene::new(&[("a", "zero")]);
+    scene.run(&[Op::Write("a", b"one".to_vec())]);
+    scene.run(&[Op::Write("a", b"two".to_vec())]);
+    let (_, mut second) = scene
+        .history()
+        .show(&scene.id(2).to_string())
+        .expect("known");
+    second.generation = 5;
+    scene.shelve(&second);
+    scene
+        .folder
+        .remove_file(".session-fs/index.db")
+        .expect("gone");
+    assert_eq!(scene.history().generations(), Some((1, 5)));
+    assert!(
+        scene
+            .history()
+            .doctor(&|_| false)
+            .expect("looks")
+            .is_sound()
+    );
+    check(&scene, "a", "5", ("a", "two"));
+    check(&scene, "a", "4", ("a", "one"));
+    check(&scene, "a", "0", ("a", "zero"));
+    second.previous = Some(scene.id(2));
+    scene.shelve(&second);
+    scene
+        .folder
+        .remove_file(".session-fs/index.db")
+        .expect("gone");
+    assert_eq!(scene.history().generations(), Some((5, 5)));
+    let found = read(&scene, "a", "1");
+    assert!(
+        matches!(found, Err(HistoryError::UnknownVersion { .. })),
+        "{found:?}"
+    );
+}
+
 #[test]
 fn selectors_and_prefixes_that_mean_nothing_are_refused() {
     let mut scene = Scene::new(&[("a", "zero"), ("untouched", "u")]);
