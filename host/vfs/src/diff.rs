@@ -1,10 +1,14 @@
 //! The unified diff of a session, in the form that `git apply` and `patch` take.
 
+mod file;
 mod hunks;
 mod rows;
 
 use std::fmt::Write;
 
+pub use self::file::{DiffFile, unified_diff};
+
+use self::file::Shown;
 use self::rows::Row;
 use crate::Kind;
 use crate::change::Side;
@@ -47,48 +51,26 @@ impl Session {
     }
 
     fn diff_one(&self, text: &mut String, row: &Row) -> Result<()> {
-        let (old, new) = (quoted("a/", &row.source), quoted("b/", &row.path));
-        put(text, format_args!("diff --git {old} {new}\n"));
-        match (&row.before, &row.after) {
-            (None, Some(after)) => put(text, format_args!("new file mode {}\n", mode(after))),
-            (Some(before), None) => {
-                put(text, format_args!("deleted file mode {}\n", mode(before)));
-            }
-            (Some(before), Some(after)) if mode(before) != mode(after) => {
-                let (before, after) = (mode(before), mode(after));
-                put(text, format_args!("old mode {before}\nnew mode {after}\n"));
-            }
-            _ => {}
-        }
-        if row.source != row.path {
-            let (source, path) = (quoted("", &row.source), quoted("", &row.path));
-            put(
-                text,
-                format_args!("rename from {source}\nrename to {path}\n"),
-            );
-        }
-        if !row.changed {
-            return Ok(());
-        }
-        let before = self.diff_text(row.before.as_ref())?;
-        let after = self.diff_text(row.after.as_ref())?;
-        match (before, after) {
-            (Some(before), Some(after)) if before != after => {
-                header(text, "---", row.before.as_ref().map(|_| &*old));
-                header(text, "+++", row.after.as_ref().map(|_| &*new));
-                hunks::write(text, &before, &after);
-            }
-            (Some(_), Some(_)) => {}
-            _ => put(text, format_args!("Binary files {old} and {new} differ\n")),
-        }
+        let read = |side: Option<&Side>| match side {
+            Some(side) if row.changed => self.diff_text(side),
+            _ => Ok(None),
+        };
+        let (before, after) = (read(row.before.as_ref())?, read(row.after.as_ref())?);
+        let old = row.before.as_ref().map(|side| Shown {
+            mode: mode(side),
+            text: before.as_deref(),
+        });
+        let new = row.after.as_ref().map(|side| Shown {
+            mode: mode(side),
+            text: after.as_deref(),
+        });
+        let paths = (&row.source, &row.path);
+        file::write(text, paths, (old, new), row.changed);
         Ok(())
     }
 
     /// The text of one side; `None` when it is not text, or too large to show.
-    fn diff_text(&self, side: Option<&Side>) -> Result<Option<String>> {
-        let Some(side) = side else {
-            return Ok(Some(String::new()));
-        };
+    fn diff_text(&self, side: &Side) -> Result<Option<String>> {
         if let Some(target) = &side.target {
             return Ok(Some(target.as_ref().to_owned()));
         }
@@ -136,10 +118,14 @@ fn quoted(prefix: &str, path: &VPath) -> String {
 }
 
 fn mode(side: &Side) -> &'static str {
-    match side.kind {
+    mode_of(side.kind, side.executable)
+}
+
+fn mode_of(kind: Kind, executable: bool) -> &'static str {
+    match kind {
         Kind::Directory => "040000",
         Kind::Symlink => "120000",
-        Kind::File if side.executable => "100755",
+        Kind::File if executable => "100755",
         Kind::File => "100644",
     }
 }

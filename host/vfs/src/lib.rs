@@ -57,6 +57,7 @@ mod search;
 pub use base::{Base, BaseEntry, BaseFile, BaseStat, BaseVersion, DirectoryBase, EmptyBase};
 pub use change::{Arrival, ChangeEntry, ChangeKind, ChangeSet, Departure, Side, Update};
 pub use descriptor::{Descriptor, DescriptorFlags, DirCursor, OpenFlags};
+pub use diff::{DiffFile, unified_diff};
 pub use error::{DenialReason, Error, ErrorKind, PathFault, Result};
 pub use limits::{Limits, READ_BYTES_MAX};
 pub use merge::{Conflict, ConflictSide, Merged};

@@ -5,6 +5,7 @@
 
 mod edit;
 mod files;
+mod mode;
 mod names;
 mod seal;
 mod settle;

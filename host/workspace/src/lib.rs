@@ -34,6 +34,8 @@ pub mod change;
 
 mod objects;
 
+pub mod history;
+
 mod commit;
 mod directory;
 
@@ -44,6 +46,7 @@ pub use change::{Change, ChangeId};
 pub use commit::{Acknowledge, ChangeInfo, CommitOptions, CommitOutcome, Displaced, UNCHANGED};
 pub use directory::Ability;
 pub use error::{Result, StoreError, WorkspaceError};
+pub use history::{History, HistoryError, HistoryLimits};
 pub use ids::{CountingIds, IdSource};
 pub use limits::WorkspaceLimits;
 pub use objects::ObjectError;

@@ -21,8 +21,8 @@ const SHARD_ENTRIES_MAX: usize = 1 << 20;
 const STEP_BYTES: usize = 256 << 10;
 /// How often a file that is being written to is hashed again before that is an error.
 const ADOPT_ATTEMPTS_MAX: u32 = 3;
-/// Ends the name of an object that is being copied.
-const UNFINISHED_SUFFIX: &str = ".new";
+/// Ends the name of a file of the store that is being written.
+pub(crate) const UNFINISHED_SUFFIX: &str = ".new";
 /// Only the owner's programs have business here.
 const FOLDER_MODE: u32 = 0o700;
 
@@ -406,7 +406,7 @@ pub(crate) fn open_or_make(dir: &dyn Dir, folder: &Name) -> io::Result<Arc<dyn D
         opened => return opened,
     }
     match dir.mkdir(folder, FOLDER_MODE) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => dir.walk(std::slice::from_ref(folder)),
     }
 }

@@ -234,7 +234,8 @@ fn a_change_file_of_another_format_or_shape_is_refused_by_name() {
         sealed(&body)
     };
     let preimages_at = 8 + 2 + 8 + 33 + 4 + small().encode().len();
-    let cases: [(Vec<u8>, fn(&DecodeError) -> bool); 7] = [
+    type Check = fn(&DecodeError) -> bool;
+    let cases: [(Vec<u8>, Check); 7] = [
         (b"SFCHANGE".to_vec(), |e| *e == DecodeError::Magic),
         (with(8, &[2]), |e| *e == DecodeError::Version { found: 2 }),
         (with(18, &[2]), |e| {

@@ -73,7 +73,7 @@ fn an_adopted_file_moves_and_a_second_one_like_it_goes() {
 fn a_file_of_several_steps_is_hashed_and_read_whole() {
     let scene = Scene::new();
     let bytes: Vec<u8> = (0..STEP_BYTES * 2 + 17)
-        .map(|at| (at % 251) as u8)
+        .map(|at| u8::try_from(at % 251).expect("small"))
         .collect();
     let digest = scene.adopt(&bytes);
     let mut copied = Vec::new();

@@ -3,6 +3,7 @@
 mod acting;
 mod conflicts;
 mod faults;
+mod history;
 mod memory;
 mod model;
 mod names;
