@@ -131,7 +131,7 @@ impl WorkspaceError {
     }
 }
 
-fn io_kind(error: &std::io::Error) -> ErrorKind {
+pub(crate) fn io_kind(error: &std::io::Error) -> ErrorKind {
     use std::io::ErrorKind as Io;
     match error.kind() {
         Io::StorageFull | Io::QuotaExceeded | Io::FileTooLarge => ErrorKind::Limit,
