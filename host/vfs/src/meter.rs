@@ -81,7 +81,8 @@ impl Meter {
         std::iter::successors(Some(self), |meter| meter.parent.as_deref())
     }
 
-    fn take(&self, bytes: u64) -> Result<()> {
+    /// Takes as a charge does, for a holder that gives back by itself.
+    pub(crate) fn take(&self, bytes: u64) -> Result<()> {
         for (depth, meter) in self.chain().enumerate() {
             if let Err(refusal) = meter.take_here(bytes) {
                 self.chain()
@@ -109,7 +110,7 @@ impl Meter {
             })
     }
 
-    fn give_back(&self, bytes: u64) {
+    pub(crate) fn give_back(&self, bytes: u64) {
         self.chain().for_each(|meter| meter.give_back_here(bytes));
     }
 

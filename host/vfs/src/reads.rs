@@ -20,6 +20,7 @@ use crate::inode::{Ino, Link};
 use crate::limits::Limits;
 use crate::meter::{Charge, Meter};
 use crate::reserved::is_store_name;
+use crate::spill::Spill;
 use crate::tree::Family;
 use crate::{Kind, Name};
 
@@ -29,9 +30,13 @@ pub(crate) struct World {
     pub(crate) base: Arc<dyn Base>,
     pub(crate) family: Arc<Family>,
     pub(crate) meter: Arc<Meter>,
+    /// The account of contents alone where there is a spill; else the session's own.
+    pub(crate) contents: Arc<Meter>,
     /// The account above the session's own, which takes over what outlives the session.
     pub(crate) home: Arc<Meter>,
     pub(crate) limits: Limits,
+    pub(crate) spill: Option<Arc<dyn Spill>>,
+    pub(crate) keep_pristine: bool,
 }
 
 /// What a session has seen of its base.

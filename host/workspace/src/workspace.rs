@@ -132,6 +132,7 @@ impl Workspace {
                 meter: self.meter.clone(),
                 access: Access::ReadWrite,
                 metadata: Metadata::default(),
+                ..SessionOptions::default()
             },
         );
         let handle = BaseHandle::new(full_name, Target::Memory(head));
@@ -224,7 +225,7 @@ impl Workspace {
     fn session_options(&self, origin: Origin, options: BeginOptions) -> Result<SessionOptions> {
         self.check_metadata(&options)?;
         let id = self.options.ids.session_id();
-        let tenure = self.registry.enter(&id, origin, &self.options.clock)?;
+        let tenure = self.registry.enter(&id, origin)?;
         let limits = options
             .limits
             .unwrap_or_else(|| self.options.session_limits.clone());
@@ -239,10 +240,12 @@ impl Workspace {
             id,
             file_system_id: self.options.ids.number(),
             limits,
-            clock: Arc::new(tenure),
+            clock: self.options.clock.clone(),
             meter: self.meter.clone(),
             access: options.access,
             metadata,
+            tenure: Some(Arc::new(tenure)),
+            ..SessionOptions::default()
         })
     }
 
