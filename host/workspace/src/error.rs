@@ -6,6 +6,7 @@ use std::sync::Arc;
 use vfs::ErrorKind;
 
 use crate::change::ChangeId;
+use crate::durable::DurableError;
 
 /// Result of a workspace.
 pub type Result<T, E = WorkspaceError> = std::result::Result<T, E>;
@@ -16,6 +17,9 @@ pub enum WorkspaceError {
     /// The session failed.
     #[error(transparent)]
     Session(#[from] vfs::Error),
+    /// A durable session cannot be begun, opened or saved.
+    #[error(transparent)]
+    Durable(#[from] DurableError),
     /// The session was not begun in this workspace.
     #[error("session {session} was not begun in this workspace")]
     UnknownSession {
@@ -111,6 +115,7 @@ impl WorkspaceError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Session(error) => error.kind(),
+            Self::Durable(error) => error.kind(),
             Self::UnknownSession { .. } => ErrorKind::NotFound,
             Self::Limit { .. } => ErrorKind::Limit,
             Self::Busy { .. } => ErrorKind::Retry,

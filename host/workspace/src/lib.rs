@@ -37,11 +37,14 @@ mod objects;
 mod commit;
 mod directory;
 
+pub mod durable;
+
 mod workspace;
 
 pub use base::{BaseHandle, BaseKind};
 pub use change::{Change, ChangeId};
 pub use commit::{ChangeInfo, CommitOptions, CommitOutcome, Displaced, UNCHANGED};
+pub use durable::{DurableError, DurableOptions, DurableSession, DurableStore};
 pub use error::{Result, WorkspaceError};
 pub use ids::{CountingIds, IdSource};
 pub use limits::WorkspaceLimits;

@@ -29,7 +29,9 @@ pub enum DurableError {
         id: String,
     },
     /// The beginning of an id is too short to be completed.
-    #[error("'{prefix}' is too short for the beginning of a session's id; give at least {PREFIX_BYTES_MIN} characters")]
+    #[error(
+        "'{prefix}' is too short for the beginning of a session's id; give at least {PREFIX_BYTES_MIN} characters"
+    )]
     ShortPrefix {
         /// The prefix as asked for.
         prefix: String,
@@ -76,15 +78,13 @@ pub enum DurableError {
         /// The session.
         session: String,
     },
-    /// The session belongs to another base.
-    #[error("session {session} was begun over {found}, not over {base}")]
-    OtherBase {
+    /// The session itself refused.
+    #[error("session {session}")]
+    Session {
         /// The session.
         session: String,
-        /// The base that it was begun over.
-        found: String,
-        /// The base that was given.
-        base: String,
+        /// Why.
+        source: vfs::Error,
     },
     /// What is on the disk is not what was written there. Nothing of it is removed.
     #[error(
@@ -97,7 +97,9 @@ pub enum DurableError {
         detail: String,
     },
     /// The session was written by a newer program.
-    #[error("session {session} has format {found}, and this program reads up to {known}; use a newer one")]
+    #[error(
+        "session {session} has format {found}, and this program reads up to {known}; use a newer one"
+    )]
     Newer {
         /// The session.
         session: String,
@@ -113,6 +115,12 @@ pub enum DurableError {
         used: u64,
         /// How many there may be.
         limit: u64,
+    },
+    /// The folder of sessions cannot be read.
+    #[error("the folder of durable sessions cannot be read")]
+    List {
+        /// The system's own error.
+        source: Arc<io::Error>,
     },
     /// The system failed. What was saved before is safe.
     #[error("session {session}: input/output error while {doing}")]
@@ -133,7 +141,8 @@ impl DurableError {
             Self::NotFound { .. } | Self::Expired { .. } => ErrorKind::NotFound,
             Self::SessionBusy { .. } => ErrorKind::Retry,
             Self::Limit { .. } => ErrorKind::Limit,
-            Self::Io { source, .. } => crate::error::io_kind(source),
+            Self::Session { source, .. } => source.kind(),
+            Self::List { source } | Self::Io { source, .. } => crate::error::io_kind(source),
             Self::Corrupt { .. } | Self::Newer { .. } => ErrorKind::Internal,
             _ => ErrorKind::Invalid,
         }

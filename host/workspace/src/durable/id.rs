@@ -95,7 +95,9 @@ mod tests {
         check("s1", true);
         check(&"a".repeat(64), true);
         check(&"a".repeat(65), false);
-        for bad in ["", "-a", ".", "..", "a/b", "a.new", "A", "é", "a b", "a\0", "a\n"] {
+        for bad in [
+            "", "-a", ".", "..", "a/b", "a.new", "A", "é", "a b", "a\0", "a\n",
+        ] {
             check(bad, false);
         }
     }

@@ -14,10 +14,11 @@ use std::io;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use store::disk::{Dir, File};
 use store::Name;
+use store::disk::{Dir, File};
 use vfs::Clock;
 
+pub(super) use self::compact::log_new_name;
 pub(super) use self::scan::LogError;
 use super::frame::{Frame, FrameKeys, FrameKind, HEADER_BYTES};
 
@@ -83,7 +84,11 @@ struct Extent {
 
 impl Log {
     /// Makes the empty file.
-    pub(super) fn create(dir: &dyn Dir, keys: FrameKeys, clock: Arc<dyn Clock>) -> io::Result<Self> {
+    pub(super) fn create(
+        dir: &dyn Dir,
+        keys: FrameKeys,
+        clock: Arc<dyn Clock>,
+    ) -> io::Result<Self> {
         let file = dir.create(&log_name(), 0o600)?;
         Ok(Self {
             keys,
@@ -220,7 +225,13 @@ impl Inner {
         Ok(())
     }
 
-    fn push(&mut self, keys: &FrameKeys, kind: FrameKind, start: u64, payload: &[u8]) -> io::Result<u64> {
+    fn push(
+        &mut self,
+        keys: &FrameKeys,
+        kind: FrameKind,
+        start: u64,
+        payload: &[u8],
+    ) -> io::Result<u64> {
         let len = u32::try_from(payload.len());
         let frame = Frame {
             kind,
@@ -283,7 +294,9 @@ impl Inner {
     }
 
     fn extent(&self, offset: u64) -> io::Result<Extent> {
-        let after = self.extents.partition_point(|extent| extent.start <= offset);
+        let after = self
+            .extents
+            .partition_point(|extent| extent.start <= offset);
         let extent = after.checked_sub(1).map(|index| self.extents[index]);
         extent
             .filter(|extent| offset - extent.start < u64::from(extent.len))
@@ -297,7 +310,11 @@ impl Inner {
             let from = usize::try_from(behind).expect("within what is held back") + HEADER_BYTES;
             return Ok(&self.pending[from..from + len]);
         }
-        if self.cached.as_ref().is_none_or(|(start, _)| *start != extent.start) {
+        if self
+            .cached
+            .as_ref()
+            .is_none_or(|(start, _)| *start != extent.start)
+        {
             let payload = read_payload(&*self.file, keys, extent)?;
             self.cached = Some((extent.start, payload));
         }
@@ -314,14 +331,14 @@ fn read_payload(file: &dyn File, keys: &FrameKeys, extent: Extent) -> io::Result
     bytes.drain(..HEADER_BYTES);
     let is_expected = |frame: &Frame| {
         let named = (frame.kind, frame.start, frame.len);
-        named == (FrameKind::Data, extent.start, extent.len) && frame.payload == keys.of_payload(&bytes)
+        named == (FrameKind::Data, extent.start, extent.len)
+            && frame.payload == keys.of_payload(&bytes)
     };
     if frame.as_ref().is_some_and(is_expected) {
         return Ok(bytes);
     }
     Err(damaged(format!("the frame at byte {}", extent.at)))
 }
-
 
 /// Fills the buffer; a file that ends before is an error.
 fn read_exact_at(file: &dyn File, buf: &mut [u8], offset: u64) -> io::Result<()> {

@@ -29,11 +29,18 @@ impl Log {
         inner.written >= inner.compact_at.max(COMPACT_BYTES_MIN)
     }
 
-    /// Whether a new file with these live bytes would be much shorter. When it would not, the
+    /// Whether a new file for a state of `state_bytes` would be much shorter. When it would not, the
     /// question is put off until the log has doubled.
-    pub(in super::super) fn is_worth_compacting(&self, live_bytes: u64) -> bool {
+    pub(in super::super) fn is_worth_compacting(
+        &self,
+        live: &[Range<u64>],
+        state_bytes: u64,
+    ) -> bool {
         let mut inner = self.inner.lock();
         inner.compact_at = inner.written.saturating_mul(2);
+        let live = inner.extents.iter().filter(|extent| is_live(extent, live));
+        let live_bytes: u64 = live.map(|extent| u64::from(extent.len)).sum();
+        let live_bytes = live_bytes.saturating_add(state_bytes);
         inner.written / COMPACT_RATIO >= live_bytes.max(COMPACT_BYTES_MIN / COMPACT_RATIO)
     }
 

@@ -185,8 +185,8 @@ impl<'a> Scanner<'a> {
             self.save = frame.save;
         }
         let is_next = (frame.epoch, frame.save) == (self.epoch, self.save);
-        let is_after = frame.start >= self.spilled
-            && frame.start.checked_add(u64::from(frame.len)).is_some();
+        let is_after =
+            frame.start >= self.spilled && frame.start.checked_add(u64::from(frame.len)).is_some();
         if is_next && is_after && frame.save > 0 {
             return Ok(());
         }
