@@ -29,6 +29,8 @@ pub(crate) struct Core {
     pub(crate) opens: HashMap<Ino, Opens>,
     pub(crate) open_handles: usize,
     pub(crate) savepoints: Vec<(String, Tree)>,
+    /// Bytes of content at which contents are moved out of memory again.
+    pub(crate) room_next: u64,
     pub(crate) status: Status,
 }
 
@@ -48,6 +50,7 @@ impl Core {
             opens: HashMap::new(),
             open_handles: 0,
             savepoints: Vec::new(),
+            room_next: 0,
             status: Status::Open,
         }
     }

@@ -45,6 +45,7 @@ mod resolve;
 
 mod core;
 mod ops;
+mod room;
 
 mod session;
 mod state;

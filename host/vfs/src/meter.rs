@@ -77,6 +77,12 @@ impl Meter {
         }
     }
 
+    /// Whether what is charged to this one is charged to `other` as well.
+    pub(crate) fn is_within(&self, other: &Arc<Self>) -> bool {
+        self.chain()
+            .any(|link| std::ptr::eq(link, Arc::as_ptr(other)))
+    }
+
     fn chain(&self) -> impl Iterator<Item = &Self> {
         std::iter::successors(Some(self), |meter| meter.parent.as_deref())
     }

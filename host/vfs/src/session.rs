@@ -156,7 +156,7 @@ impl Session {
         })?;
         // What it takes counts against this session too, which holds it after a commit.
         let options = SessionOptions {
-            meter: self.meter().clone(),
+            meter: self.inner.world.contents.clone(),
             spill: options.spill.or_else(|| self.inner.world.spill.clone()),
             keep_pristine: options.keep_pristine || self.inner.world.keep_pristine,
             ..options

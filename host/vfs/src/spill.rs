@@ -8,8 +8,6 @@ use std::{fmt, io};
 
 use crate::error::Error;
 
-/// Bytes appended at once when many small contents leave memory together.
-
 /// A store of bytes that only grows. An offset stays valid for the session's life.
 ///
 /// Whoever implements it decides what survives: a session asks for nothing but the same bytes at

@@ -37,6 +37,11 @@ impl Tree {
         self.inodes.get(&ino).map(|held| &held.0)
     }
 
+    /// Every inode, in the order of the numbers.
+    pub(crate) fn inodes(&self) -> impl Iterator<Item = (Ino, &Arc<Inode>)> {
+        self.inodes.iter().map(|(ino, held)| (*ino, &held.0))
+    }
+
     pub(crate) fn contains(&self, ino: Ino) -> bool {
         self.inodes.contains_key(&ino)
     }

@@ -87,7 +87,7 @@ impl Session {
         let Ok(bytes) = self.read_content(&pristine, &mut None, 0, pristine_len) else {
             return;
         };
-        let meter = &self.world().meter;
+        let meter = &self.world().contents;
         let Ok(compacted) = content.pieces.compact_against(meter, &bytes) else {
             return;
         };
