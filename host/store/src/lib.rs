@@ -22,7 +22,9 @@
 
 pub mod digest;
 pub mod disk;
+pub mod journal;
 pub mod name;
 
 pub use digest::{Digest, Hasher, ParseDigestError};
+pub use journal::{Journal, JournalError, JournalLimits, StoreIdentity};
 pub use name::{Name, NameError};

@@ -1,7 +1,8 @@
-//! The real disk and the failing disk, seen from outside, on a folder of the machine.
+//! The disks and the journal, seen from outside, on a folder of the machine.
 
 mod confinement;
 mod faults;
+mod journal;
 mod model;
 mod objects;
 mod race;
