@@ -13,9 +13,7 @@ mod listing;
 mod log;
 mod meta;
 mod session;
-
-#[cfg(test)]
-mod tests;
+mod tenant;
 
 use std::fmt;
 use std::sync::Arc;

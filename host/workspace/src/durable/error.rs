@@ -44,6 +44,12 @@ pub enum DurableError {
         /// The first of them, in their order.
         candidates: Vec<String>,
     },
+    /// The base is gone with the process, and a session over it would be as well.
+    #[error("{base} lives in memory, and a durable session needs a directory; begin a plain one")]
+    MemoryBase {
+        /// The base.
+        base: String,
+    },
     /// Somebody else works in the session.
     #[error(
         "session {session} is in use by {}; wait until that has ended, or end it",

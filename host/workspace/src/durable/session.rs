@@ -5,17 +5,17 @@
 
 use std::fmt;
 use std::io;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use vfs::{Session, Spill};
+use vfs::{Session, SessionOptions, Spill};
 
 use super::error::{DurableError, Result};
 use super::folder::Folder;
 use super::log::Log;
 use super::meta::{End, Life, Meta};
-use super::{DurableStore, SessionId};
+use super::{DurableOptions, DurableStore, SessionId};
 use crate::change::ChangeId;
 use crate::commit::CommitOutcome;
 use crate::error::WorkspaceError;
@@ -116,10 +116,9 @@ impl DurableSession {
         let saved = self.spill.log.save(&state.bytes);
         saved.map_err(|error| DurableError::io(&self.folder.id, "saving it", error))?;
         self.session.saved(state);
-        if self.spill.log.has_grown() {
-            // The state is saved: a failure to save room is not one of this call.
-            self.compact().ok();
-        }
+        // Data stays: a fork or an open handle may read what this session no longer holds. And the
+        // state is saved: a failure to save room is not one of this call.
+        self.compact(|_| vec![0..u64::MAX]).ok();
         Ok(())
     }
 
@@ -197,6 +196,15 @@ impl DurableSession {
         outcome
     }
 
+    /// Begins a durable session beside this one, from its present state.
+    ///
+    /// # Errors
+    ///
+    /// As [`DurableStore::fork`].
+    pub fn fork(&self, options: SessionOptions, durable: &DurableOptions) -> Result<Self> {
+        self.store.fork(self, options, durable)
+    }
+
     /// The base's name, and its generation when the session began.
     pub(super) fn origin(&self) -> (String, u64) {
         let meta = self.meta.lock();
@@ -218,11 +226,14 @@ impl DurableSession {
         self.store.end(&self.folder, &mut self.meta.lock(), end)
     }
 
-    /// Rewrites the log when that makes it much shorter.
-    fn compact(&self) -> Result<()> {
+    /// Rewrites the log when that makes it much shorter; the session keeps the data that `live` says.
+    fn compact(&self, live: impl FnOnce(&Session) -> Vec<Range<u64>>) -> Result<()> {
+        if !self.spill.log.has_grown() {
+            return Ok(());
+        }
         let state = self.session.save_whole();
         let state = state.map_err(|source| self.error(source))?;
-        let live = [0..u64::MAX];
+        let live = live(&self.session);
         let log = &self.spill.log;
         if !log.is_worth_compacting(&live, state.bytes.len() as u64) {
             return Ok(());

@@ -1,6 +1,5 @@
 //! The log against a plain model: cut, changed and failing at every place.
 
-
 use cap_std::ambient_authority;
 use cap_std::fs::Dir as HostDir;
 use cap_tempfile::TempDir;
