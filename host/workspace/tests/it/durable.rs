@@ -16,9 +16,7 @@ use cap_std::fs::Dir as HostDir;
 use cap_tempfile::TempDir;
 use parking_lot::Mutex;
 use session_fs_workspace::durable::{DurableContext, DurableLimits, Outcomes, SessionId};
-use session_fs_workspace::{
-    ChangeId, DurableError, DurableOptions, DurableSession, DurableStore,
-};
+use session_fs_workspace::{ChangeId, DurableError, DurableOptions, DurableSession, DurableStore};
 use store::disk::{Dir, RealDir};
 use vfs::{Base, Clock, EmptyBase, Limits, Metadata, Session, SessionOptions, Timestamp};
 

@@ -138,7 +138,10 @@ fn there_are_no_more_sessions_than_there_may_be() {
     drop(super::begin(&store, "0189").expect("begins"));
     let second = super::begin(&store, "0190").expect("begins");
     let refused = super::begin(&store, "0191").expect_err("one too many");
-    assert!(matches!(refused, DurableError::Limit { used: 2, limit: 2 }), "{refused}");
+    assert!(
+        matches!(refused, DurableError::Limit { used: 2, limit: 2 }),
+        "{refused}"
+    );
     assert_eq!(sessions.names("."), ["0189", "0190"]);
     second.rollback().expect("rolled back");
     sessions.pass_ms(1_000);

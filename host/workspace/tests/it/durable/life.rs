@@ -1,7 +1,7 @@
 //! From the beginning of a session to its end, each step in what could be another process.
 
-use session_fs_workspace::durable::SessionState;
 use session_fs_workspace::DurableError;
+use session_fs_workspace::durable::SessionState;
 use store::disk::FaultDir;
 use store::disk::fault::{Fault, FaultPlan};
 use vfs::{Access, SessionOptions};
@@ -99,12 +99,18 @@ fn saving_costs_one_write_and_one_flush_and_nothing_costs_nothing() {
     let calls = || {
         plan.arm(Fault::NEVER);
         session.save().expect("saved");
-        plan.log().iter().map(|call| call.method).collect::<Vec<_>>()
+        plan.log()
+            .iter()
+            .map(|call| call.method)
+            .collect::<Vec<_>>()
     };
     assert_eq!(calls(), [""; 0]);
     session.write("small", b"content").expect("written");
     session.mkdir("directory").expect("made");
-    assert_eq!(calls(), ["file.write_at", "file.set_mtime", "file.sync_data"]);
+    assert_eq!(
+        calls(),
+        ["file.write_at", "file.set_mtime", "file.sync_data"]
+    );
     assert_eq!(calls(), [""; 0]);
 }
 
@@ -121,14 +127,23 @@ fn a_session_that_is_over_says_how() {
 
     sessions.begin("0189-done").settled(None).expect("noted");
     let error = sessions.open_error("0189-done");
-    assert!(matches!(error, DurableError::Committed { change: None, .. }), "{error}");
+    assert!(
+        matches!(error, DurableError::Committed { change: None, .. }),
+        "{error}"
+    );
 
     let error = sessions.open_error("0189-never");
     assert!(matches!(error, DurableError::NotFound { .. }), "{error}");
     let summaries = sessions.store().sessions().expect("listed");
     let states: Vec<_> = summaries.iter().map(|s| s.state.clone()).collect();
-    assert_eq!(states, [SessionState::Committed(None), SessionState::RolledBack]);
-    assert_eq!(summaries[1].metadata.purpose.as_deref(), Some("test 0189-rolled"));
+    assert_eq!(
+        states,
+        [SessionState::Committed(None), SessionState::RolledBack]
+    );
+    assert_eq!(
+        summaries[1].metadata.purpose.as_deref(),
+        Some("test 0189-rolled")
+    );
     assert_eq!(summaries[1].base_generation, 6);
 }
 
@@ -139,8 +154,12 @@ fn a_fork_needs_nothing_of_the_session_that_it_was_made_from() {
     parent.write("large", &vec![7; 1 << 20]).expect("written");
     parent.write("small", b"content").expect("written");
     parent.save().expect("saved");
-    parent.write("late", b"not saved by the parent").expect("written");
-    let fork = parent.fork(options("0189-fork"), &durable()).expect("forked");
+    parent
+        .write("late", b"not saved by the parent")
+        .expect("written");
+    let fork = parent
+        .fork(options("0189-fork"), &durable())
+        .expect("forked");
     parent.write("small", b"of the parent").expect("written");
     parent.rollback().expect("rolled back");
     let expected = files(&fork);
@@ -160,7 +179,10 @@ fn the_beginning_of_an_id_is_enough_when_it_is_clear() {
     let found = |prefix: &str| store.resolve(prefix).map(|id| id.to_string());
     assert_eq!(found("0200").expect("clear"), "0200cc");
     assert_eq!(found("02").expect("a whole id"), "02");
-    assert!(matches!(found("020"), Err(DurableError::ShortPrefix { .. })));
+    assert!(matches!(
+        found("020"),
+        Err(DurableError::ShortPrefix { .. })
+    ));
     assert!(matches!(found("0300"), Err(DurableError::NotFound { .. })));
     assert!(matches!(found("../x"), Err(DurableError::BadId { .. })));
     match found("0189") {
@@ -177,10 +199,16 @@ fn a_damaged_session_is_named_and_kept() {
     drop(sessions.begin("0189-meta"));
     drop(sessions.begin("0190-log"));
     drop(sessions.begin("0191-fine"));
-    sessions.folder.write("0189-meta/meta", b"nonsense").expect("written");
+    sessions
+        .folder
+        .write("0189-meta/meta", b"nonsense")
+        .expect("written");
     let mut log = sessions.folder.read("0190-log/log").expect("a log");
     log[70] ^= 1;
-    sessions.folder.write("0190-log/log", &log).expect("written");
+    sessions
+        .folder
+        .write("0190-log/log", &log)
+        .expect("written");
     for name in ["0189-meta", "0190-log"] {
         let error = sessions.open_error(name);
         assert!(matches!(error, DurableError::Corrupt { .. }), "{error}");
@@ -205,7 +233,9 @@ fn a_long_life_does_not_make_a_long_log() {
             sessions.open("0189")
         };
         // All of it is dead in the next round.
-        session.write("file", &vec![round; 300_000]).expect("written");
+        session
+            .write("file", &vec![round; 300_000])
+            .expect("written");
         session.save().expect("saved");
         bytes_max = bytes_max.max(session.log_bytes());
     }
@@ -219,7 +249,9 @@ fn many_saves_of_one_process_do_not_make_a_long_log() {
     let sessions = Sessions::new();
     let session = sessions.begin("0189");
     for round in 0..6_000_u32 {
-        session.write("file", &round.to_le_bytes()).expect("written");
+        session
+            .write("file", &round.to_le_bytes())
+            .expect("written");
         session.save().expect("saved");
     }
     assert!(session.log_bytes() < 3 << 20, "{}", session.log_bytes());
