@@ -18,7 +18,7 @@ use store::Name;
 use store::disk::{Dir, File};
 use vfs::Clock;
 
-pub(super) use self::compact::log_new_name;
+pub(super) use self::compact::{Live, log_new_name};
 pub(super) use self::scan::LogError;
 use super::frame::{Frame, FrameKeys, FrameKind, HEADER_BYTES};
 
@@ -300,7 +300,7 @@ impl Inner {
         let extent = after.checked_sub(1).map(|index| self.extents[index]);
         extent
             .filter(|extent| offset - extent.start < u64::from(extent.len))
-            .ok_or_else(|| damaged(format!("it holds nothing at offset {offset}")))
+            .ok_or_else(|| damaged(&format!("it holds nothing at offset {offset}")))
     }
 
     /// The payload of a data frame, checked.
@@ -337,7 +337,7 @@ fn read_payload(file: &dyn File, keys: &FrameKeys, extent: Extent) -> io::Result
     if frame.as_ref().is_some_and(is_expected) {
         return Ok(bytes);
     }
-    Err(damaged(format!("the frame at byte {}", extent.at)))
+    Err(damaged(&format!("the frame at byte {}", extent.at)))
 }
 
 /// Fills the buffer; a file that ends before is an error.
@@ -355,7 +355,7 @@ fn read_exact_at(file: &dyn File, buf: &mut [u8], offset: u64) -> io::Result<()>
     Ok(())
 }
 
-fn damaged(what: String) -> io::Error {
+fn damaged(what: &str) -> io::Error {
     io::Error::new(
         io::ErrorKind::InvalidData,
         format!("the session's log is damaged: {what}"),

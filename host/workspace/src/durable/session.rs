@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::io;
-use std::ops::{Deref, Range};
+use std::ops::Deref;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -13,7 +13,7 @@ use vfs::{Session, SessionOptions, Spill};
 
 use super::error::{DurableError, Result};
 use super::folder::Folder;
-use super::log::Log;
+use super::log::{Live, Log};
 use super::meta::{End, Life, Meta};
 use super::{DurableOptions, DurableStore, SessionId};
 use crate::change::ChangeId;
@@ -118,7 +118,7 @@ impl DurableSession {
         self.session.saved(state);
         // Data stays: a fork or an open handle may read what this session no longer holds. And the
         // state is saved: a failure to save room is not one of this call.
-        self.compact(|_| vec![0..u64::MAX]).ok();
+        self.compact(|_| Live::All).ok();
         Ok(())
     }
 
@@ -227,7 +227,7 @@ impl DurableSession {
     }
 
     /// Rewrites the log when that makes it much shorter; the session keeps the data that `live` says.
-    fn compact(&self, live: impl FnOnce(&Session) -> Vec<Range<u64>>) -> Result<()> {
+    fn compact(&self, live: impl FnOnce(&Session) -> Live) -> Result<()> {
         if !self.spill.log.has_grown() {
             return Ok(());
         }

@@ -22,6 +22,26 @@ pub(in super::super) fn log_new_name() -> Name {
     Name::new("log.new").expect("a plain name")
 }
 
+/// What the session still needs of the data.
+#[derive(Debug)]
+pub(in super::super) enum Live {
+    /// All of it.
+    All,
+    /// The bytes at these offsets, in order and disjoint.
+    At(Vec<Range<u64>>),
+}
+
+impl Live {
+    fn holds(&self, extent: &Extent) -> bool {
+        let Self::At(ranges) = self else {
+            return true;
+        };
+        let end = extent.start + u64::from(extent.len);
+        let next = ranges.partition_point(|range| range.end <= extent.start);
+        ranges.get(next).is_some_and(|range| range.start < end)
+    }
+}
+
 impl Log {
     /// Whether the log has grown so much that [`Log::is_worth_compacting`] should be asked.
     pub(in super::super) fn has_grown(&self) -> bool {
@@ -31,21 +51,16 @@ impl Log {
 
     /// Whether a new file for a state of `state_bytes` would be much shorter. When it would not, the
     /// question is put off until the log has doubled.
-    pub(in super::super) fn is_worth_compacting(
-        &self,
-        live: &[Range<u64>],
-        state_bytes: u64,
-    ) -> bool {
+    pub(in super::super) fn is_worth_compacting(&self, live: &Live, state_bytes: u64) -> bool {
         let mut inner = self.inner.lock();
         inner.compact_at = inner.written.saturating_mul(2);
-        let live = inner.extents.iter().filter(|extent| is_live(extent, live));
+        let live = inner.extents.iter().filter(|extent| live.holds(extent));
         let live_bytes: u64 = live.map(|extent| u64::from(extent.len)).sum();
         let live_bytes = live_bytes.saturating_add(state_bytes);
         inner.written / COMPACT_RATIO >= live_bytes.max(COMPACT_BYTES_MIN / COMPACT_RATIO)
     }
 
-    /// Puts a new file in the place of the log: the data frames with a byte in `live`, which is in
-    /// order, and then `state`, which is thereby saved.
+    /// Puts a new file in the place of the log: the data frames that `live` holds, and then `state`, which is thereby saved.
     ///
     /// # Errors
     ///
@@ -53,7 +68,7 @@ impl Log {
     pub(in super::super) fn compact(
         &self,
         dir: &dyn Dir,
-        live: &[Range<u64>],
+        live: &Live,
         state: &[u8],
     ) -> io::Result<()> {
         let mut inner = self.inner.lock();
@@ -80,7 +95,7 @@ impl Log {
         &self,
         old: &mut Inner,
         dir: &dyn Dir,
-        live: &[Range<u64>],
+        live: &Live,
         state: &[u8],
     ) -> io::Result<Inner> {
         let file = match dir.create(&log_new_name(), 0o600) {
@@ -92,7 +107,7 @@ impl Log {
         };
         let mut new = Inner::new(file, old.epoch + 1, old.save, 0);
         let extents = old.extents.clone();
-        for extent in extents.into_iter().filter(|extent| is_live(extent, live)) {
+        for extent in extents.into_iter().filter(|extent| live.holds(extent)) {
             let payload = old.payload(&self.keys, extent)?;
             new.flush_pending(payload.len() + HEADER_BYTES)?;
             new.push_data(&self.keys, extent.start, payload)?;
@@ -101,10 +116,4 @@ impl Log {
         new.save_state(&self.keys, state, |file| touch(file, &*self.clock))?;
         Ok(new)
     }
-}
-
-fn is_live(extent: &Extent, live: &[Range<u64>]) -> bool {
-    let end = extent.start + u64::from(extent.len);
-    let next = live.partition_point(|range| range.end <= extent.start);
-    live.get(next).is_some_and(|range| range.start < end)
 }
