@@ -149,7 +149,7 @@ impl DurableStore {
     ///
     /// `NotFound`, `SessionBusy`, `Committed`, `RolledBack`, `Expired`, `Corrupt`, `Newer`, `Io`.
     pub fn take(&self, id: &SessionId) -> Result<TakenSession> {
-        let folder = Folder::take(&*self.sessions, id, &self.context.owner)?;
+        let folder = Folder::take(&*self.sessions, id)?;
         let mut meta = Meta::read(&*folder.dir, &self.context.key, id)?;
         if meta.life == Life::Settling {
             self.resolve_settling(&folder, &mut meta)?;
@@ -161,6 +161,7 @@ impl DurableStore {
             self.end(&folder, &mut meta, End::Expired)?;
             return Err(End::Expired.refusal(id));
         }
+        folder.sign(&self.context.owner);
         Ok(TakenSession {
             store: self.clone(),
             folder: Arc::new(folder),
@@ -194,9 +195,6 @@ impl DurableStore {
         options: SessionOptions,
         start: impl FnOnce(SessionOptions) -> vfs::Result<Session>,
     ) -> Result<DurableSession> {
-        folder
-            .empty()
-            .map_err(|error| DurableError::io(&meta.id, "making its folder", error))?;
         let log = Log::create(
             &*folder.dir,
             self.keys(&meta.id),

@@ -36,13 +36,15 @@ fn owner_name() -> Name {
 impl Folder {
     /// Makes the folder of a new session, which [`Folder::publish`] gives its name.
     pub(super) fn make(sessions: &dyn Dir, id: &SessionId, owner: &str) -> Result<Self> {
+        let fail = |error| DurableError::io(id, "making its folder", error);
         let name = id.folder_new();
         for _ in 0..MAKE_TRIES {
             match sessions.mkdir(&name, 0o700) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                made => made.map_err(|error| DurableError::io(id, "making its folder", error))?,
+                made => made.map_err(fail)?,
             }
             if let Some(folder) = Self::try_take(sessions, &name, id)? {
+                folder.empty().map_err(fail)?;
                 folder.sign(owner);
                 return Ok(folder);
             }
@@ -70,10 +72,9 @@ impl Folder {
     }
 
     /// Takes the folder of a session that somebody is about to work in.
-    pub(super) fn take(sessions: &dyn Dir, id: &SessionId, owner: &str) -> Result<Self> {
+    pub(super) fn take(sessions: &dyn Dir, id: &SessionId) -> Result<Self> {
         for _ in 0..LOCK_TRIES {
             if let Some(folder) = Self::try_take(sessions, id.folder(), id)? {
-                folder.sign(owner);
                 return Ok(folder);
             }
             std::thread::yield_now();
@@ -134,7 +135,7 @@ impl Folder {
     }
 
     /// Leaves word of who has the folder. It is there for messages only, so a failure is none.
-    fn sign(&self, owner: &str) {
+    pub(super) fn sign(&self, owner: &str) {
         let sign = || -> io::Result<()> {
             let file = create_over(&*self.dir, &owner_name())?;
             let end = owner.floor_char_boundary(OWNER_BYTES_MAX);

@@ -9,7 +9,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use vfs::{Session, SessionOptions, Spill};
+use vfs::{SavedState, Session, SessionOptions, Spill};
 
 use super::error::{DurableError, Result};
 use super::folder::Folder;
@@ -118,7 +118,7 @@ impl DurableSession {
         self.session.saved(state);
         // Data stays: a fork or an open handle may read what this session no longer holds. And the
         // state is saved: a failure to save room is not one of this call.
-        self.compact(|_| Live::All).ok();
+        self.compact(|_, _| Live::All).ok();
         Ok(())
     }
 
@@ -130,6 +130,14 @@ impl DurableSession {
         saved.map_err(|error| DurableError::io(&self.folder.id, "saving it", error))?;
         self.session.saved(state);
         Ok(())
+    }
+
+    /// Lets go of data that the session no longer needs, while nobody else can: it was just loaded.
+    pub(super) fn compact_data(&self) {
+        let _turn = self.meta.lock();
+        // As in `save`, a failure to save room is none of whoever opens the session.
+        self.compact(|session, state| Live::At(session.places(state)))
+            .ok();
     }
 
     /// Throws away what the session changed, for good.
@@ -227,13 +235,13 @@ impl DurableSession {
     }
 
     /// Rewrites the log when that makes it much shorter; the session keeps the data that `live` says.
-    fn compact(&self, live: impl FnOnce(&Session) -> Live) -> Result<()> {
+    fn compact(&self, live: impl FnOnce(&Session, &SavedState) -> Live) -> Result<()> {
         if !self.spill.log.has_grown() {
             return Ok(());
         }
         let state = self.session.save_whole();
         let state = state.map_err(|source| self.error(source))?;
-        let live = live(&self.session);
+        let live = live(&self.session, &state);
         let log = &self.spill.log;
         if !log.is_worth_compacting(&live, state.bytes.len() as u64) {
             return Ok(());
