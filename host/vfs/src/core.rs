@@ -132,6 +132,7 @@ impl Core {
         now: Timestamp,
         change: impl FnOnce(&mut File) -> Result<()>,
     ) -> Result<()> {
+        self.save_pristine(world, ino)?;
         let held = self.tree.contains(ino);
         let inode = self.inode_mut(world, ino)?;
         let changed = match &mut inode.body {
@@ -144,6 +145,21 @@ impl Core {
             Err(_) => {}
         }
         changed
+    }
+
+    /// Saves what a base file holds before it is changed, where the session is to keep that.
+    fn save_pristine(&mut self, world: &World, ino: Ino) -> Result<()> {
+        if !world.keep_pristine {
+            return Ok(());
+        }
+        let origin = match self.tree.get(ino) {
+            Some(inode) => inode.as_file().and_then(|file| file.origin.clone()),
+            None => {
+                let stat = self.reads.version(world, ino)?;
+                (stat.kind == Kind::File).then_some(Origin { ino, stat })
+            }
+        };
+        origin.map_or(Ok(()), |origin| self.reads.save_pristine(world, &origin))
     }
 
     /// Makes a new object and gives it its first name. Called within [`Core::attempt`].

@@ -7,5 +7,6 @@ mod descriptor;
 mod diff;
 mod model;
 mod search;
+mod spill;
 mod stale;
 mod support;

@@ -1,6 +1,8 @@
 //! What the tests stand on: a base stricter than the real ones, a directory of the machine, and
 //! short ways to say what is expected.
 
+mod spill;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,6 +13,7 @@ use session_fs_vfs::{
     Base, BaseEntry, BaseFile, BaseStat, BaseVersion, DirectoryBase, EmptyBase, Error, Kind,
     Limits, Meter, Name, Result, Session, SessionOptions, VPath,
 };
+pub(crate) use spill::MemorySpill;
 
 /// A base in memory that a test changes underneath, and that counts whatever it is asked.
 ///
