@@ -14,6 +14,7 @@ use crate::lookup::{View, base_times};
 use crate::path::PATH_DEPTH_MAX;
 use crate::reads::{Child, Reads, World};
 use crate::session::Status;
+use crate::state::Saving;
 use crate::time::Timestamp;
 use crate::tree::Tree;
 use crate::{Kind, Name};
@@ -31,6 +32,7 @@ pub(crate) struct Core {
     pub(crate) savepoints: Vec<(String, Tree)>,
     /// Bytes of content at which contents are moved out of memory again.
     pub(crate) room_next: u64,
+    pub(crate) saving: Saving,
     pub(crate) status: Status,
 }
 
@@ -51,6 +53,7 @@ impl Core {
             open_handles: 0,
             savepoints: Vec::new(),
             room_next: 0,
+            saving: Saving::default(),
             status: Status::Open,
         }
     }

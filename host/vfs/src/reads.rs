@@ -5,6 +5,7 @@
 
 mod known;
 mod pristine;
+mod saved;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ pub(crate) use known::Known;
 pub use known::Seen;
 use known::{SEEN_BYTES, listing_bytes};
 pub(crate) use pristine::Pristine;
+pub(crate) use saved::Added;
 
 use crate::base::{Base, BaseEntry, BaseStat};
 use crate::error::{Error, Result};

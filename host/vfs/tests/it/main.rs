@@ -6,6 +6,7 @@ mod cost;
 mod descriptor;
 mod diff;
 mod model;
+mod saved;
 mod search;
 mod spill;
 mod stale;
