@@ -8,6 +8,7 @@ mod chunk;
 mod compact;
 mod delta;
 mod resident;
+mod saved;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -21,6 +22,7 @@ use imbl::OrdMap;
 use self::chunk::DataSlice;
 pub(crate) use self::chunk::{CELL_BYTES, Chunk};
 pub(crate) use self::resident::Mover;
+pub(crate) use self::saved::{PieceChanges, Places, SavedPiece};
 use crate::error::Result;
 use crate::meter::{Charge, Meter};
 

@@ -17,6 +17,7 @@ pub(crate) use files::BaseFileSlot;
 pub(crate) use names::Budget;
 use parking_lot::Mutex;
 pub use seal::Sealed;
+pub(crate) use settle::SAVEPOINT_NAME_BYTES_MAX;
 
 use crate::base::Base;
 use crate::core::Core;

@@ -157,6 +157,31 @@ impl Family {
         Ok(ino)
     }
 
+    /// The objects of the base whose numbers are not below `from`, and the next number to give.
+    pub(crate) fn names_from(&self, from: u64) -> (Vec<(Ino, Link)>, u64) {
+        let names = self.names.lock();
+        let added = names.by_ino.range(Ino(from)..);
+        let added = added.map(|(ino, link)| (*ino, link.clone())).collect();
+        (added, self.next_ino.load(Ordering::Relaxed))
+    }
+
+    /// Gives the numbers that were given before, in a family that has given none.
+    pub(crate) fn restore(
+        &self,
+        meter: &Arc<Meter>,
+        restored: BTreeMap<Ino, Link>,
+        next_ino: u64,
+    ) -> Result<()> {
+        let mut names = self.names.lock();
+        for (ino, link) in restored {
+            names.pay(meter, NAME_BYTES + 2 * heap_bytes(&link.name))?;
+            names.by_link.insert(link.clone(), ino);
+            names.by_ino.insert(ino, link);
+        }
+        self.next_ino.store(next_ino, Ordering::Relaxed);
+        Ok(())
+    }
+
     /// The number of a base object when it has one already.
     pub(crate) fn known_base_ino(&self, link: &Link) -> Option<Ino> {
         self.names.lock().by_link.get(link).copied()

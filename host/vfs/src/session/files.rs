@@ -177,8 +177,11 @@ impl Session {
         let mut bytes = vec![0; size];
         content
             .pieces
-            .read_at(&mut bytes, offset, &mut |at, buffer| {
-                self.read_pristine(content, opened, at, buffer)
+            .read_at(&mut bytes, offset, &mut |at, buffer| match self
+                .read_pristine(content, opened, at, buffer)
+            {
+                Err(stale @ Error::Stale { .. }) => read_saved(content, stale, at, buffer),
+                read => read,
             })?;
         Ok(bytes)
     }
@@ -208,6 +211,14 @@ impl Session {
             });
         }
         Ok(())
+    }
+}
+
+/// Reads of the saved pristine content what the base has no more.
+fn read_saved(content: &Content, stale: Error, offset: u64, buffer: &mut [u8]) -> Result<()> {
+    match &content.pristine {
+        Some(pristine) if pristine.read(buffer, offset)? => Ok(()),
+        _ => Err(stale),
     }
 }
 

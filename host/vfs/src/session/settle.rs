@@ -6,13 +6,14 @@ use crate::error::{Error, Result};
 use crate::inode::{Body, Ino};
 use crate::lookup::Content;
 use crate::reads::{Reads, World};
+use crate::state::Saving;
 use crate::tree::Tree;
 
 /// Files up to this size are reduced to their hunks when their last writer closes; the pristine
 /// version is held in memory while that is done.
 const COMPACT_BYTES_MAX: u64 = 8 << 20;
 /// Bytes of a savepoint's name.
-const SAVEPOINT_NAME_BYTES_MAX: usize = 256;
+pub(crate) const SAVEPOINT_NAME_BYTES_MAX: usize = 256;
 
 impl Session {
     /// Marks the present state by a name, in O(1); an earlier mark of the name is moved.
@@ -125,6 +126,7 @@ impl crate::core::Core {
         self.tree = Tree::default();
         self.start = Tree::default();
         self.savepoints.clear();
+        self.saving = Saving::default();
         self.reads = Reads::default();
         world.family.leave(&world.meter, &world.home);
     }
