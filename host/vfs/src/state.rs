@@ -7,6 +7,7 @@ mod check;
 mod decode;
 mod encode;
 mod mark;
+mod places;
 mod wire;
 
 use std::collections::{HashMap, HashSet};

@@ -297,13 +297,10 @@ impl TakenSession {
             LogError::Io(error) => DurableError::io(&meta.id, "reading its log", error),
         })?;
         let records = opened.records;
-        store.assemble(
-            &folder,
-            meta,
-            opened.log,
-            opened.torn_bytes,
-            |spill, meta| Session::load(base, meta.apply(options, spill), &records),
-        )
+        let load = |spill, meta: &Meta| Session::load(base, meta.apply(options, spill), &records);
+        let session = store.assemble(&folder, meta, opened.log, opened.torn_bytes, load)?;
+        session.compact_data();
+        Ok(session)
     }
 }
 

@@ -136,8 +136,10 @@ impl DurableSession {
     pub(super) fn compact_data(&self) {
         let _turn = self.meta.lock();
         // As in `save`, a failure to save room is none of whoever opens the session.
-        self.compact(|session, state| Live::At(session.places(state)))
-            .ok();
+        let live = |session: &Session, state: &SavedState| {
+            session.places(state).map_or(Live::All, Live::At)
+        };
+        self.compact(live).ok();
     }
 
     /// Throws away what the session changed, for good.
