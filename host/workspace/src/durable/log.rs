@@ -25,7 +25,7 @@ use super::frame::{Frame, FrameKeys, FrameKind, HEADER_BYTES};
 /// Longest payload of one data frame: what has to be read and checked for one byte of it.
 pub(super) const DATA_BYTES_MAX: usize = 64 << 10;
 /// Frames that are held back for the next write.
-const PENDING_BYTES_MAX: usize = 1 << 20;
+const PENDING_BYTES_MAX: usize = 256 << 10;
 
 /// The file of the log.
 pub(super) fn log_name() -> Name {

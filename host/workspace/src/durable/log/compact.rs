@@ -13,7 +13,7 @@ use super::super::frame::HEADER_BYTES;
 use super::{Extent, Inner, Log, log_name, touch};
 
 /// Bytes of a log below which it is left alone.
-const COMPACT_BYTES_MIN: u64 = 1 << 20;
+const COMPACT_BYTES_MIN: u64 = 512 << 10;
 /// How many times longer a log may be than what it is needed for.
 const COMPACT_RATIO: u64 = 2;
 

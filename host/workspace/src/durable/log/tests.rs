@@ -314,7 +314,7 @@ fn exercise(log: &Log, dir: &dyn Dir) -> (Model, Vec<Vec<u8>>) {
     let mut kept = Vec::new();
     let mut tried = Vec::new();
     for number in 0..6_u8 {
-        let bytes = vec![number; 700_000 * usize::from(number % 2) + 10];
+        let bytes = vec![number; 300_000 * usize::from(number % 2) + 10];
         if let Ok(offset) = log.append(&bytes) {
             kept.push((offset, bytes));
         }
@@ -335,7 +335,7 @@ fn exercise(log: &Log, dir: &dyn Dir) -> (Model, Vec<Vec<u8>>) {
 #[test]
 fn a_failure_of_any_call_loses_nothing_that_was_acknowledged() {
     for error in [FaultError::Errno(5), FaultError::Errno(28)] {
-        for write_prefix_bytes in [0, 1, 150, 600_000] {
+        for write_prefix_bytes in [0, 1, 150, 200_000] {
             for make in [Fault::once, Fault::forever] {
                 let fault = |at| Fault {
                     write_prefix_bytes,
@@ -359,7 +359,7 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         5 => (any::<u8>(), 0..5_000_usize).prop_map(|(byte, len)| Step::Append(byte, len)),
-        1 => (any::<u8>(), 60_000..1_200_000_usize).prop_map(|(b, len)| Step::Append(b, len)),
+        1 => (any::<u8>(), 60_000..400_000_usize).prop_map(|(b, len)| Step::Append(b, len)),
         3 => Just(Step::Save),
         1 => Just(Step::Compact),
         2 => Just(Step::Crash),

@@ -31,9 +31,10 @@ enum End {
     Acknowledged,
 }
 
-/// Content that reaches the disk before it is saved.
+/// Content that reaches the disk before it is saved. After three of them the log is compacted when
+/// the session is opened.
 fn large(byte: u8) -> Vec<u8> {
-    vec![byte; 900_000]
+    vec![byte; 280_000]
 }
 
 fn try_files(session: &DurableSession) -> vfs::Result<Files> {
@@ -75,6 +76,8 @@ impl Trail {
         self.write(&session, "small", b"two".to_vec());
         self.save(&session);
         self.write(&session, "large", large(2));
+        self.save(&session);
+        self.write(&session, "large", large(3));
         self.save(&session);
         self.write(&session, "unsaved", b"lost".to_vec());
         drop(session);
