@@ -7,6 +7,8 @@
 mod chunk;
 mod compact;
 mod delta;
+mod resident;
+mod saved;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -17,7 +19,10 @@ use std::sync::Arc;
 
 use imbl::OrdMap;
 
-use self::chunk::{Chunk, DataSlice};
+use self::chunk::DataSlice;
+pub(crate) use self::chunk::{CELL_BYTES, Chunk};
+pub(crate) use self::resident::Mover;
+pub(crate) use self::saved::{PieceChanges, Places, SavedPiece};
 use crate::error::Result;
 use crate::meter::{Charge, Meter};
 
@@ -160,7 +165,7 @@ impl Pieces {
     ///
     /// # Errors
     ///
-    /// What `fetch` returns.
+    /// What `fetch` returns; [`Error::Io`](crate::Error::Io) from the spill.
     pub(crate) fn read_at(
         &self,
         buf: &mut [u8],
@@ -174,7 +179,7 @@ impl Pieces {
             let (part, next) = std::mem::take(&mut rest).split_at_mut(len);
             match segment {
                 Segment::Keep { offset, .. } => fetch(offset, part)?,
-                Segment::Data(bytes) => part.copy_from_slice(&bytes),
+                Segment::Data(bytes) => bytes.copy_to(part)?,
                 Segment::Zero { .. } => part.fill(0),
             }
             rest = next;

@@ -14,6 +14,7 @@ use crate::lookup::{View, base_times};
 use crate::path::PATH_DEPTH_MAX;
 use crate::reads::{Child, Reads, World};
 use crate::session::Status;
+use crate::state::Saving;
 use crate::time::Timestamp;
 use crate::tree::Tree;
 use crate::{Kind, Name};
@@ -29,6 +30,9 @@ pub(crate) struct Core {
     pub(crate) opens: HashMap<Ino, Opens>,
     pub(crate) open_handles: usize,
     pub(crate) savepoints: Vec<(String, Tree)>,
+    /// Bytes of content at which contents are moved out of memory again.
+    pub(crate) room_next: u64,
+    pub(crate) saving: Saving,
     pub(crate) status: Status,
 }
 
@@ -48,6 +52,8 @@ impl Core {
             opens: HashMap::new(),
             open_handles: 0,
             savepoints: Vec::new(),
+            room_next: 0,
+            saving: Saving::default(),
             status: Status::Open,
         }
     }
@@ -129,6 +135,7 @@ impl Core {
         now: Timestamp,
         change: impl FnOnce(&mut File) -> Result<()>,
     ) -> Result<()> {
+        self.save_pristine(world, ino)?;
         let held = self.tree.contains(ino);
         let inode = self.inode_mut(world, ino)?;
         let changed = match &mut inode.body {
@@ -141,6 +148,21 @@ impl Core {
             Err(_) => {}
         }
         changed
+    }
+
+    /// Saves what a base file holds before it is changed, where the session is to keep that.
+    fn save_pristine(&mut self, world: &World, ino: Ino) -> Result<()> {
+        if !world.keep_pristine {
+            return Ok(());
+        }
+        let origin = match self.tree.get(ino) {
+            Some(inode) => inode.as_file().and_then(|file| file.origin.clone()),
+            None => {
+                let stat = self.reads.version(world, ino)?;
+                (stat.kind == Kind::File).then_some(Origin { ino, stat })
+            }
+        };
+        origin.map_or(Ok(()), |origin| self.reads.save_pristine(world, &origin))
     }
 
     /// Makes a new object and gives it its first name. Called within [`Core::attempt`].

@@ -30,6 +30,7 @@ pub mod reserved;
 pub mod time;
 
 mod meter;
+mod spill;
 
 mod base;
 
@@ -44,8 +45,10 @@ mod resolve;
 
 mod core;
 mod ops;
+mod room;
 
 mod session;
+mod state;
 
 mod descriptor;
 
@@ -66,6 +69,8 @@ pub use path::VPath;
 pub use reads::Seen;
 pub use search::{SearchMatch, SearchPage, SearchQuery};
 pub use session::{Access, Metadata, Page, Sealed, Session, SessionOptions, Status};
+pub use spill::Spill;
+pub use state::SavedState;
 pub use store::{Digest, Name, NameError};
 pub use time::{Clock, FixedClock, NewTime, Timestamp};
 

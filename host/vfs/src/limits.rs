@@ -23,6 +23,9 @@ pub struct Limits {
     pub diff_bytes_max: usize,
     /// Sessions begun inside one another.
     pub nesting_depth_max: u32,
+    /// Bytes of content in memory beyond which contents go to the session's spill, where it has
+    /// one; half of `memory_bytes_max` when that is less.
+    pub spill_bytes_min: u64,
 }
 
 impl Default for Limits {
@@ -38,6 +41,7 @@ impl Default for Limits {
             visited_max: 1_000_000,
             diff_bytes_max: 16 << 20,
             nesting_depth_max: 64,
+            spill_bytes_min: 64 << 20,
         }
     }
 }

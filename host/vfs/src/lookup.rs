@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::inode::{Body, Directory, Ino, Inode, Link, Slot, Times};
 use crate::limits::LISTING_ENTRIES;
 use crate::path::VPath;
-use crate::reads::{Child, Reads, World};
+use crate::reads::{Child, Pristine, Reads, World};
 use crate::reserved;
 use crate::tree::Tree;
 use crate::{DirEntry, Kind, Name, Stat};
@@ -50,6 +50,8 @@ impl Node {
 pub(crate) struct Content {
     pub(crate) pieces: Pieces,
     pub(crate) origin: Option<(VPath, BaseStat)>,
+    /// What the base file held, for when it holds that no more.
+    pub(crate) pristine: Option<Pristine>,
 }
 
 impl Content {
@@ -144,11 +146,16 @@ impl View<'_> {
             }
             Node::Base(_) => return Ok(None),
         };
+        let pristine = origin.and_then(|(ino, _)| self.reads.pristine(ino).cloned());
         let origin = origin.map(|(ino, stat)| {
             self.reads.note_content(ino);
             (self.world.family.base_path(ino), stat)
         });
-        Ok(Some(Content { pieces, origin }))
+        Ok(Some(Content {
+            pieces,
+            origin,
+            pristine,
+        }))
     }
 
     /// The entries of a directory in the byte order of their names.

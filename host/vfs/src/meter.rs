@@ -77,11 +77,18 @@ impl Meter {
         }
     }
 
+    /// Whether what is charged to this one is charged to `other` as well.
+    pub(crate) fn is_within(&self, other: &Arc<Self>) -> bool {
+        self.chain()
+            .any(|link| std::ptr::eq(link, Arc::as_ptr(other)))
+    }
+
     fn chain(&self) -> impl Iterator<Item = &Self> {
         std::iter::successors(Some(self), |meter| meter.parent.as_deref())
     }
 
-    fn take(&self, bytes: u64) -> Result<()> {
+    /// Takes as a charge does, for a holder that gives back by itself.
+    pub(crate) fn take(&self, bytes: u64) -> Result<()> {
         for (depth, meter) in self.chain().enumerate() {
             if let Err(refusal) = meter.take_here(bytes) {
                 self.chain()
@@ -109,7 +116,7 @@ impl Meter {
             })
     }
 
-    fn give_back(&self, bytes: u64) {
+    pub(crate) fn give_back(&self, bytes: u64) {
         self.chain().for_each(|meter| meter.give_back_here(bytes));
     }
 

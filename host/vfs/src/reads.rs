@@ -4,6 +4,8 @@
 //! base moves underneath; a commit compares it with the base.
 
 mod known;
+mod pristine;
+mod saved;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,6 +15,8 @@ use imbl::{OrdMap, OrdSet};
 pub(crate) use known::Known;
 pub use known::Seen;
 use known::{SEEN_BYTES, listing_bytes};
+pub(crate) use pristine::Pristine;
+pub(crate) use saved::Added;
 
 use crate::base::{Base, BaseEntry, BaseStat};
 use crate::error::{Error, Result};
@@ -20,6 +24,7 @@ use crate::inode::{Ino, Link};
 use crate::limits::Limits;
 use crate::meter::{Charge, Meter};
 use crate::reserved::is_store_name;
+use crate::spill::Spill;
 use crate::tree::Family;
 use crate::{Kind, Name};
 
@@ -29,9 +34,13 @@ pub(crate) struct World {
     pub(crate) base: Arc<dyn Base>,
     pub(crate) family: Arc<Family>,
     pub(crate) meter: Arc<Meter>,
+    /// The account of contents alone where there is a spill; else the session's own.
+    pub(crate) contents: Arc<Meter>,
     /// The account above the session's own, which takes over what outlives the session.
     pub(crate) home: Arc<Meter>,
     pub(crate) limits: Limits,
+    pub(crate) spill: Option<Arc<dyn Spill>>,
+    pub(crate) keep_pristine: bool,
 }
 
 /// What a session has seen of its base.
@@ -39,6 +48,8 @@ pub(crate) struct World {
 pub(crate) struct Reads {
     seen: OrdMap<Ino, Known>,
     absent: OrdSet<Link>,
+    /// Contents of base files from before the session changed them; they pay for themselves.
+    pristine: OrdMap<Ino, Pristine>,
     /// Pays for what was added since this was last shared.
     charge: Option<Charge>,
     /// Pays for what is shared, for as long as anybody shares it.
@@ -93,6 +104,7 @@ impl Reads {
         Self {
             seen: self.seen.clone(),
             absent: self.absent.clone(),
+            pristine: self.pristine.clone(),
             charge: None,
             shared: self.shared.clone(),
         }
@@ -138,6 +150,11 @@ impl Reads {
         self.grow(world, grown + absent.len() as u64 * SEEN_BYTES)?;
         self.seen.extend(joined);
         self.absent.extend(absent);
+        for item in self.pristine.clone().diff(&other.pristine) {
+            if let DiffItem::Add(ino, pristine) = item {
+                self.pristine.insert(*ino, pristine.clone());
+            }
+        }
         Ok(())
     }
 

@@ -10,6 +10,7 @@ mod names;
 mod seal;
 mod settle;
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ pub(crate) use files::BaseFileSlot;
 pub(crate) use names::Budget;
 use parking_lot::Mutex;
 pub use seal::Sealed;
+pub(crate) use settle::SAVEPOINT_NAME_BYTES_MAX;
 
 use crate::base::Base;
 use crate::core::Core;
@@ -25,6 +27,7 @@ use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::meter::Meter;
 use crate::reads::{Reads, World};
+use crate::spill::Spill;
 use crate::time::{Clock, FixedClock, Timestamp};
 use crate::tree::{Family, Tree};
 use crate::{DirEntry, inode::Ino};
@@ -44,6 +47,8 @@ struct Inner {
     parent: Option<Session>,
     depth: u32,
     core: Mutex<Core>,
+    /// Last, so that it outlives what the session gives back.
+    _tenure: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 /// How to begin a session.
@@ -63,6 +68,14 @@ pub struct SessionOptions {
     pub access: Access,
     /// What the session is for.
     pub metadata: Metadata,
+    /// Where contents go that are not to stay in memory; they stay there without. A nested session
+    /// that has none uses that of the session it is in.
+    pub spill: Option<Arc<dyn Spill>>,
+    /// Whether the pristine content of a base file of up to 8 MiB is saved before its first change,
+    /// so that it can be read after somebody wrote over the base. Holds for nested sessions too.
+    pub keep_pristine: bool,
+    /// Dropped together with the session; never looked at.
+    pub tenure: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 /// Whether a session may change anything.
@@ -145,7 +158,9 @@ impl Session {
         })?;
         // What it takes counts against this session too, which holds it after a commit.
         let options = SessionOptions {
-            meter: self.meter().clone(),
+            meter: self.inner.world.contents.clone(),
+            spill: options.spill.or_else(|| self.inner.world.spill.clone()),
+            keep_pristine: options.keep_pristine || self.inner.world.keep_pristine,
             ..options
         };
         Ok(self.descend(options, core, Some(self.clone()), depth))
@@ -196,11 +211,19 @@ impl Session {
         let meter = options
             .meter
             .child("session-memory-bytes", options.limits.memory_bytes_max);
+        // A link of its own only where somebody asks how much is content.
+        let contents = match options.spill {
+            Some(_) => meter.child("session-memory-bytes", u64::MAX),
+            None => meter.clone(),
+        };
         let world = World {
             base,
             family,
             meter,
+            contents,
             home: options.meter,
+            spill: options.spill,
+            keep_pristine: options.keep_pristine,
             limits: options.limits,
         };
         world.family.join();
@@ -213,6 +236,7 @@ impl Session {
             parent,
             depth,
             core: Mutex::new(core),
+            _tenure: options.tenure,
         };
         Self {
             inner: Arc::new(inner),
@@ -361,6 +385,9 @@ impl Default for SessionOptions {
             meter: Meter::new("host-memory-bytes", u64::MAX),
             access: Access::default(),
             metadata: Metadata::default(),
+            spill: None,
+            keep_pristine: false,
+            tenure: None,
         }
     }
 }

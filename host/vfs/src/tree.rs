@@ -37,6 +37,11 @@ impl Tree {
         self.inodes.get(&ino).map(|held| &held.0)
     }
 
+    /// Every inode, in the order of the numbers.
+    pub(crate) fn inodes(&self) -> impl Iterator<Item = (Ino, &Arc<Inode>)> {
+        self.inodes.iter().map(|(ino, held)| (*ino, &held.0))
+    }
+
     pub(crate) fn contains(&self, ino: Ino) -> bool {
         self.inodes.contains_key(&ino)
     }
@@ -150,6 +155,31 @@ impl Family {
         names.by_link.insert(link.clone(), ino);
         names.by_ino.insert(ino, link);
         Ok(ino)
+    }
+
+    /// The objects of the base whose numbers are not below `from`, and the next number to give.
+    pub(crate) fn names_from(&self, from: u64) -> (Vec<(Ino, Link)>, u64) {
+        let names = self.names.lock();
+        let added = names.by_ino.range(Ino(from)..);
+        let added = added.map(|(ino, link)| (*ino, link.clone())).collect();
+        (added, self.next_ino.load(Ordering::Relaxed))
+    }
+
+    /// Gives the numbers that were given before, in a family that has given none.
+    pub(crate) fn restore(
+        &self,
+        meter: &Arc<Meter>,
+        restored: BTreeMap<Ino, Link>,
+        next_ino: u64,
+    ) -> Result<()> {
+        let mut names = self.names.lock();
+        for (ino, link) in restored {
+            names.pay(meter, NAME_BYTES + 2 * heap_bytes(&link.name))?;
+            names.by_link.insert(link.clone(), ino);
+            names.by_ino.insert(ino, link);
+        }
+        self.next_ino.store(next_ino, Ordering::Relaxed);
+        Ok(())
     }
 
     /// The number of a base object when it has one already.

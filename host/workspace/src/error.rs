@@ -8,6 +8,7 @@ use vfs::ErrorKind;
 use vfs::reserved::STORE_NAME;
 
 use crate::change::{ChangeId, DecodeError};
+use crate::durable::DurableError;
 
 /// Result of a workspace.
 pub type Result<T, E = WorkspaceError> = std::result::Result<T, E>;
@@ -18,6 +19,9 @@ pub enum WorkspaceError {
     /// The session failed.
     #[error(transparent)]
     Session(#[from] vfs::Error),
+    /// A durable session cannot be begun, opened or saved.
+    #[error(transparent)]
+    Durable(#[from] DurableError),
     /// The session was not begun in this workspace.
     #[error("session {session} was not begun in this workspace")]
     UnknownSession {
@@ -119,6 +123,7 @@ impl WorkspaceError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Session(error) => error.kind(),
+            Self::Durable(error) => error.kind(),
             Self::UnknownSession { .. } => ErrorKind::NotFound,
             Self::Limit { .. } => ErrorKind::Limit,
             Self::Busy { .. } => ErrorKind::Retry,
@@ -216,7 +221,7 @@ impl StoreError {
     }
 }
 
-fn io_kind(error: &std::io::Error) -> ErrorKind {
+pub(crate) fn io_kind(error: &std::io::Error) -> ErrorKind {
     use std::io::ErrorKind as Io;
     match error.kind() {
         Io::StorageFull | Io::QuotaExceeded | Io::FileTooLarge => ErrorKind::Limit,

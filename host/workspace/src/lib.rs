@@ -39,12 +39,15 @@ pub mod history;
 mod commit;
 mod directory;
 
+pub mod durable;
+
 mod workspace;
 
 pub use base::{BaseHandle, BaseKind};
 pub use change::{Change, ChangeId};
 pub use commit::{Acknowledge, ChangeInfo, CommitOptions, CommitOutcome, Displaced, UNCHANGED};
 pub use directory::Ability;
+pub use durable::{DurableError, DurableOptions, DurableSession, DurableStore};
 pub use error::{Result, StoreError, WorkspaceError};
 pub use history::{History, HistoryError, HistoryLimits};
 pub use ids::{CountingIds, IdSource};

@@ -7,7 +7,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
-use vfs::{Clock, Timestamp};
 
 use crate::base::BaseHandle;
 use crate::error::{Result, WorkspaceError};
@@ -27,13 +26,10 @@ pub(crate) struct Origin {
     pub(crate) generation: u64,
 }
 
-/// A session's place in the registry, and its clock.
-///
-/// The clock is what `vfs` drops together with the session, so the place is given up with it.
+/// A session's place in the registry, given up when it is dropped together with the session.
 pub(crate) struct Tenure {
     registry: Weak<Registry>,
     session: String,
-    clock: Arc<dyn Clock>,
 }
 
 impl Registry {
@@ -45,12 +41,7 @@ impl Registry {
     }
 
     /// Lists a session that is about to begin.
-    pub(crate) fn enter(
-        self: &Arc<Self>,
-        session: &str,
-        origin: Origin,
-        clock: &Arc<dyn Clock>,
-    ) -> Result<Tenure> {
+    pub(crate) fn enter(self: &Arc<Self>, session: &str, origin: Origin) -> Result<Tenure> {
         let mut origins = self.origins.lock();
         if origins.len() >= self.sessions_max {
             return Err(WorkspaceError::Limit {
@@ -63,7 +54,6 @@ impl Registry {
         Ok(Tenure {
             registry: Arc::downgrade(self),
             session: session.to_owned(),
-            clock: clock.clone(),
         })
     }
 
@@ -79,12 +69,6 @@ impl Registry {
 
     pub(crate) fn sessions_count(&self) -> usize {
         self.origins.lock().len()
-    }
-}
-
-impl Clock for Tenure {
-    fn now(&self) -> Timestamp {
-        self.clock.now()
     }
 }
 

@@ -146,6 +146,7 @@ impl Workspace {
                 meter: self.meter.clone(),
                 access: Access::ReadWrite,
                 metadata: Metadata::default(),
+                ..SessionOptions::default()
             },
         );
         let handle = BaseHandle::new(full_name, Target::Memory(head));
@@ -223,7 +224,7 @@ impl Workspace {
         Ok(())
     }
 
-    fn origin(&self, session: &Session) -> Result<Origin> {
+    pub(crate) fn origin(&self, session: &Session) -> Result<Origin> {
         let origin = self.registry.origin(session.id());
         origin.ok_or_else(|| match session.status() {
             Status::Open | Status::Settling => WorkspaceError::UnknownSession {
@@ -236,13 +237,13 @@ impl Workspace {
         })
     }
 
-    fn session_options(&self, origin: Origin, options: BeginOptions) -> Result<SessionOptions> {
+    pub(crate) fn session_options(
+        &self,
+        origin: Origin,
+        options: BeginOptions,
+    ) -> Result<SessionOptions> {
         self.check_metadata(&options)?;
         let id = self.options.ids.session_id();
-        let tenure = self.registry.enter(&id, origin, &self.options.clock)?;
-        let limits = options
-            .limits
-            .unwrap_or_else(|| self.options.session_limits.clone());
         let metadata = Metadata {
             purpose: options.purpose,
             agent: options.agent,
@@ -251,13 +252,28 @@ impl Workspace {
             created_at: self.options.clock.now(),
         };
         Ok(SessionOptions {
-            id,
             file_system_id: self.options.ids.number(),
-            limits,
-            clock: Arc::new(tenure),
-            meter: self.meter.clone(),
             access: options.access,
             metadata,
+            ..self.options_of(id, origin, options.limits)?
+        })
+    }
+
+    /// The options of a session that are the workspace's, and its place in the registry.
+    pub(crate) fn options_of(
+        &self,
+        id: String,
+        origin: Origin,
+        limits: Option<Limits>,
+    ) -> Result<SessionOptions> {
+        let tenure = self.registry.enter(&id, origin)?;
+        Ok(SessionOptions {
+            id,
+            limits: limits.unwrap_or_else(|| self.options.session_limits.clone()),
+            clock: self.options.clock.clone(),
+            meter: self.meter.clone(),
+            tenure: Some(Arc::new(tenure)),
+            ..SessionOptions::default()
         })
     }
 

@@ -6,7 +6,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::chunk::Chunk;
+use super::chunk::{Chunk, DataSlice};
 use super::delta::{Differ, Hunk, common_suffix, push};
 use super::write::cells;
 use super::{Piece, Pieces, Segment};
@@ -27,7 +27,7 @@ impl Pieces {
     ///
     /// # Errors
     ///
-    /// [`Error::Quota`] when the meter refuses what has to be copied, and [`Error::Invalid`] when
+    /// [`Error::Io`] from the spill, [`Error::Quota`] when the meter refuses what has to be copied, and [`Error::Invalid`] when
     /// `pristine` is shorter than what is kept of it. This content is unchanged in any case.
     pub(crate) fn compact_against(&self, meter: &Arc<Meter>, pristine: &[u8]) -> Result<Self> {
         if self.chunks().next().is_none() {
@@ -67,13 +67,13 @@ impl Pieces {
             if let Segment::Data(bytes) = &segment
                 && window.len() + bytes.len() <= WINDOW_BYTES
             {
-                window.extend_from_slice(bytes);
+                append(&mut window, bytes)?;
                 continue;
             }
             differ.feed(&window);
             window.clear();
             match segment {
-                Segment::Data(bytes) => window.extend_from_slice(&bytes),
+                Segment::Data(bytes) => append(&mut window, &bytes)?,
                 Segment::Zero { len } => differ.zero(len),
                 Segment::Keep { offset, len } => {
                     let kept = kept_in(pristine, offset, len)?;
@@ -114,7 +114,7 @@ impl Pieces {
         Ok(made)
     }
 
-    fn place(&mut self, meter: &Arc<Meter>, key: u64, piece: Piece) -> Result<()> {
+    pub(super) fn place(&mut self, meter: &Arc<Meter>, key: u64, piece: Piece) -> Result<()> {
         self.reserve_index(meter, 1)?;
         self.index.insert(key, piece);
         Ok(())
@@ -134,12 +134,19 @@ impl Pieces {
         }
         let mut chunk = Chunk::charged(meter, range.clone())?;
         let own = chunk.at_mut(range.clone());
+        let own = own.expect("a new chunk is in memory");
         self.read_at(own, range.start, &mut fetch_from(pristine))?;
         Ok(Piece::Data {
             chunk: Arc::new(chunk),
             len,
         })
     }
+}
+
+fn append(window: &mut Vec<u8>, bytes: &DataSlice) -> Result<()> {
+    let start = window.len();
+    window.resize(start + bytes.len(), 0);
+    bytes.copy_to(&mut window[start..])
 }
 
 /// Turns kept stretches that cost more than they save into written ones.

@@ -7,6 +7,8 @@ use super::delta::{Differ, Hunk, common_suffix};
 use super::*;
 use crate::error::Error;
 
+mod model;
+
 /// A pristine version without repetitions, so that a wrong offset shows.
 fn noise(len: usize, seed: u64) -> Vec<u8> {
     let mut state = seed.wrapping_mul(2).wrapping_add(1);
@@ -58,122 +60,7 @@ fn check_invariants(pieces: &Pieces) {
     assert_eq!(covered, pieces.len());
 }
 
-#[derive(Clone, Debug)]
-enum Op {
-    Write {
-        offset: usize,
-        len: usize,
-        fill: Fill,
-    },
-    SetLen(usize),
-    Snapshot,
-    Forget,
-    Restore(usize),
-    Compact,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Fill {
-    Noise(u64),
-    Zeros,
-    PristineFrom(usize),
-}
-
-fn op() -> impl Strategy<Value = Op> {
-    let offset = prop_oneof![0..300_usize, 0..140_000_usize, 65_000..66_000_usize];
-    let len = prop_oneof![8 => 0..40_usize, 3 => 0..6000_usize, 1 => 0..150_000_usize];
-    let fill = prop_oneof![
-        any::<u64>().prop_map(Fill::Noise),
-        Just(Fill::Zeros),
-        (0..100_000_usize).prop_map(Fill::PristineFrom),
-    ];
-    let write = (offset, len, fill).prop_map(|(offset, len, fill)| Op::Write { offset, len, fill });
-    prop_oneof![
-        10 => write,
-        2 => prop_oneof![0..400_usize, 0..200_000_usize].prop_map(Op::SetLen),
-        2 => Just(Op::Snapshot),
-        1 => Just(Op::Forget),
-        1 => (0..4_usize).prop_map(Op::Restore),
-        1 => Just(Op::Compact),
-    ]
-}
-
-fn bytes_for(fill: Fill, len: usize, pristine: &[u8]) -> Vec<u8> {
-    match fill {
-        Fill::Noise(seed) => noise(len, seed),
-        Fill::Zeros => vec![0; len],
-        Fill::PristineFrom(from) => {
-            let from = from.min(pristine.len());
-            let mut bytes = pristine[from..pristine.len().min(from + len)].to_vec();
-            bytes.resize(len, b'x');
-            bytes
-        }
-    }
-}
-
-fn model_write(model: &mut Vec<u8>, offset: usize, bytes: &[u8]) {
-    if bytes.is_empty() {
-        return;
-    }
-    model.resize(model.len().max(offset + bytes.len()), 0);
-    model[offset..offset + bytes.len()].copy_from_slice(bytes);
-}
-
-fn run(pristine: &[u8], ops: &[Op]) {
-    let meter = unlimited();
-    let mut now = (Pieces::pristine(pristine.len() as u64), pristine.to_vec());
-    let mut snapshots: Vec<(Pieces, Vec<u8>)> = Vec::new();
-    for op in ops {
-        match *op {
-            Op::Write { offset, len, fill } => {
-                let bytes = bytes_for(fill, len, pristine);
-                now.0
-                    .write(&meter, offset as u64, &bytes)
-                    .expect("unlimited");
-                model_write(&mut now.1, offset, &bytes);
-            }
-            Op::SetLen(len) => {
-                now.0.set_len(len as u64);
-                now.1.resize(len, 0);
-            }
-            Op::Snapshot => snapshots.push(now.clone()),
-            Op::Forget => drop(snapshots.pop()),
-            Op::Restore(number) => now = snapshots.get(number).unwrap_or(&now).clone(),
-            Op::Compact => {
-                now.0 = now.0.compact_against(&meter, pristine).expect("unlimited");
-                assert_eq!(now.0.is_pristine(pristine.len() as u64), now.1 == pristine);
-            }
-        }
-        check_invariants(&now.0);
-        assert!(
-            content(&now.0, pristine) == now.1,
-            "content differs after {op:?}"
-        );
-        let held = now.0.memory_bytes();
-        assert!(meter.used() >= held && held >= now.0.data_bytes());
-        let bound = 2 * now.0.data_bytes() + 512 * (now.0.index.len() as u64 + 2);
-        assert!(
-            held <= bound,
-            "{held} bytes held, {bound} allowed after {op:?}"
-        );
-    }
-    for (pieces, model) in &snapshots {
-        assert!(content(pieces, pristine) == *model, "a snapshot changed");
-    }
-    snapshots.clear();
-    drop(now);
-    assert_eq!(meter.used(), 0, "something charged is not given back");
-}
-
 proptest! {
-    #[test]
-    fn behaves_like_a_vector(
-        len in prop_oneof![0..300_usize, 0..150_000_usize],
-        ops in prop::collection::vec(op(), 1..40),
-    ) {
-        run(&noise(len, 7), &ops);
-    }
-
     #[test]
     fn reading_a_part_is_a_part_of_reading_all(
         ops in prop::collection::vec((0..3000_u64, 0..300_usize), 0..12),

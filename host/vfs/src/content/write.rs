@@ -93,10 +93,11 @@ impl Pieces {
         let Some(Piece::Data { chunk, len }) = self.index.get_mut(&key) else {
             return false;
         };
-        let Some(chunk) = Arc::get_mut(chunk) else {
+        let own = Arc::get_mut(chunk).and_then(|chunk| chunk.at_mut(write.clone()));
+        let Some(own) = own else {
             return false;
         };
-        chunk.at_mut(write.clone()).copy_from_slice(bytes);
+        own.copy_from_slice(bytes);
         *len = held.end.max(write.end) - key;
         self.len = self.len.max(write.end);
         true
@@ -108,20 +109,42 @@ impl Pieces {
         let right = self.right_of(&write);
         let sides = [left.as_ref(), right.as_ref()];
         let extent = extent(&write, sides);
+        // What is shared may leave memory at any moment, and then reading it may fail: it is
+        // gathered here, where that changes nothing, and so into a fresh chunk.
         let grown = sides
             .into_iter()
             .flatten()
             .filter(|side| side.unique && contains(&side.window, &extent))
+            .filter(|_| {
+                !sides
+                    .iter()
+                    .flatten()
+                    .any(|side| side.is_shared_source(&write, &extent))
+            })
             .max_by_key(|side| side.range.end - side.range.start);
         let target = match grown {
             Some(side) => Target::Grown(side.range.start),
-            None => Target::Fresh(Chunk::charged(meter, window(&extent, sides))?),
+            None => Target::Fresh(self.gathered(meter, &write, &extent, sides)?),
         };
         Ok(Plan {
             write,
             extent,
             target,
         })
+    }
+
+    /// A chunk for an extent with all that stands there but the bytes about to be written.
+    fn gathered(
+        &self,
+        meter: &Arc<Meter>,
+        write: &Range<u64>,
+        extent: &Range<u64>,
+        sides: [Option<&Neighbour>; 2],
+    ) -> Result<Chunk> {
+        let mut chunk = Chunk::charged(meter, window(extent, sides))?;
+        self.gather(&mut chunk, extent.start..write.start)?;
+        self.gather(&mut chunk, write.end..extent.end)?;
+        Ok(chunk)
     }
 
     /// The written piece that the start of `write` overlaps, touches or nearly touches.
@@ -159,7 +182,7 @@ impl Pieces {
             return None;
         };
         let range = key..key + *len;
-        let unique = Arc::get_mut(chunk).is_some();
+        let unique = Arc::get_mut(chunk).is_some_and(Chunk::is_in_memory);
         Some(Neighbour {
             range,
             window: chunk.window(),
@@ -173,19 +196,18 @@ impl Pieces {
             extent,
             target,
         } = plan;
-        let (mut chunk, held) = match target {
-            Target::Fresh(chunk) => (Arc::new(chunk), extent.start..extent.start),
+        let mut chunk = match target {
+            Target::Fresh(chunk) => Arc::new(chunk),
             Target::Grown(key) => match self.index.remove(&key) {
-                Some(Piece::Data { chunk, len }) => (chunk, key..key + len),
+                Some(Piece::Data { chunk, len }) => {
+                    self.grow(chunk, &(key..key + len), &write, &extent)
+                }
                 _ => unreachable!("the plan found written bytes at this key"),
             },
         };
-        let own = Arc::get_mut(&mut chunk).expect("the plan found that nobody else holds it");
-        for gap in [extent.start..write.start, write.end..extent.end] {
-            self.gather(own, gap.start..gap.end.min(held.start));
-            self.gather(own, gap.start.max(held.end)..gap.end);
-        }
-        own.at_mut(write.clone())
+        Arc::get_mut(&mut chunk)
+            .and_then(|own| own.at_mut(write.clone()))
+            .expect("the plan found or made a chunk that nobody else holds")
             .copy_from_slice(part_of(bytes, offset, &write));
         let loosened = self.cut(extent.clone());
         self.index.insert(
@@ -198,24 +220,49 @@ impl Pieces {
         self.relieve(loosened);
     }
 
-    /// Copies what the content holds at `range`, written bytes and holes, into a chunk.
-    fn gather(&self, chunk: &mut Chunk, range: Range<u64>) {
-        if range.start >= range.end {
-            return;
+    /// Brings into a chunk of ours, which holds `held`, what else stands in the extent.
+    fn grow(
+        &self,
+        mut chunk: Arc<Chunk>,
+        held: &Range<u64>,
+        write: &Range<u64>,
+        extent: &Range<u64>,
+    ) -> Arc<Chunk> {
+        let own = Arc::get_mut(&mut chunk).expect("the plan found that nobody else holds it");
+        for gap in [extent.start..write.start, write.end..extent.end] {
+            for part in [
+                gap.start..gap.end.min(held.start),
+                gap.start.max(held.end)..gap.end,
+            ] {
+                let gathered = self.gather(own, part);
+                gathered.expect("chunks of ours alone stay in memory while we change them");
+            }
         }
-        chunk.at_mut(range.clone()).fill(0);
-        let mut at = range.start;
+        chunk
+    }
+
+    /// Copies what the content holds at `range`, written bytes and holes, into a chunk of ours.
+    fn gather(&self, chunk: &mut Chunk, range: Range<u64>) -> Result<()> {
+        if range.start >= range.end {
+            return Ok(());
+        }
+        let own = chunk.at_mut(range.clone());
+        let own = own.expect("bytes are gathered into memory");
+        own.fill(0);
+        let mut rest = own;
         for segment in self.segments(range) {
-            let next = at + segment.len();
             debug_assert!(
                 !matches!(segment, Segment::Keep { .. }),
                 "kept bytes are not written"
             );
+            let len = usize::try_from(segment.len()).expect("a segment fits what it is for");
+            let (part, next) = rest.split_at_mut(len);
             if let Segment::Data(bytes) = segment {
-                chunk.at_mut(at..next).copy_from_slice(&bytes);
+                bytes.copy_to(part)?;
             }
-            at = next;
+            rest = next;
         }
+        Ok(())
     }
 
     /// Lets go of chunks of which less than half is live: copies that out, if it can be paid.
@@ -228,8 +275,7 @@ impl Pieces {
             return;
         };
         for chunk in chunks {
-            let window = chunk.window();
-            let held = window.end - window.start;
+            let held = chunk.memory_len();
             let slices = if held < RELIEF_BYTES_MIN {
                 Vec::new()
             } else {
@@ -243,8 +289,11 @@ impl Pieces {
                 let Ok(mut own) = Chunk::charged(&meter, slice.clone()) else {
                     return;
                 };
-                own.at_mut(slice.clone())
-                    .copy_from_slice(chunk.at(slice.clone()));
+                let copied = own.at_mut(slice.clone());
+                let copied = copied.map(|copied| chunk.read(slice.start, copied));
+                if !matches!(copied, Some(Ok(()))) {
+                    return;
+                }
                 let piece = Piece::Data {
                     chunk: Arc::new(own),
                     len: slice.end - slice.start,
@@ -265,6 +314,16 @@ impl Pieces {
             _ => None,
         });
         slices.collect()
+    }
+}
+
+impl Neighbour {
+    /// Whether bytes that others share have to be copied out of it.
+    fn is_shared_source(&self, write: &Range<u64>, extent: &Range<u64>) -> bool {
+        let Range { start, end } = self.range;
+        let before = start.max(extent.start) < end.min(write.start);
+        let after = start.max(write.end) < end.min(extent.end);
+        !self.unique && (before || after)
     }
 }
 

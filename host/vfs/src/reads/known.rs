@@ -49,8 +49,12 @@ impl PartialEq for Known {
 
 impl Known {
     pub(super) fn new(stat: BaseStat) -> Self {
+        Self::new_shared(Arc::new(stat))
+    }
+
+    pub(super) fn new_shared(stat: Arc<BaseStat>) -> Self {
         Self {
-            stat: Arc::new(stat),
+            stat,
             more: None,
             content: false,
         }
@@ -86,7 +90,7 @@ impl Known {
         })
     }
 
-    fn with(&self, listing: Option<Arc<[BaseEntry]>>, target: Option<Arc<str>>) -> Self {
+    pub(super) fn with(&self, listing: Option<Arc<[BaseEntry]>>, target: Option<Arc<str>>) -> Self {
         let is_more = listing.is_some() || target.is_some();
         Self {
             more: is_more.then(|| Arc::new(More { listing, target })),
@@ -98,15 +102,15 @@ impl Known {
         &self.stat
     }
 
-    pub(super) fn listing(&self) -> Option<&Arc<[BaseEntry]>> {
+    pub(crate) fn listing(&self) -> Option<&Arc<[BaseEntry]>> {
         self.more.as_ref()?.listing.as_ref()
     }
 
-    pub(super) fn target(&self) -> Option<&Arc<str>> {
+    pub(crate) fn target(&self) -> Option<&Arc<str>> {
         self.more.as_ref()?.target.as_ref()
     }
 
-    pub(super) fn has_content(&self) -> bool {
+    pub(crate) fn has_content(&self) -> bool {
         self.content
     }
 

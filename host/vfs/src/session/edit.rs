@@ -37,8 +37,9 @@ impl Session {
                     // Somebody else wrote, and so got further: this ends when they do.
                     return Ok(false);
                 }
+                core.make_room(world)?;
                 let mut pieces = Pieces::empty();
-                pieces.write(&world.meter, 0, &after)?;
+                world.write(&mut pieces, 0, &after)?;
                 core.replace(world, ino, pieces, now)?;
                 Ok(true)
             })?;

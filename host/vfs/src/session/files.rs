@@ -54,8 +54,9 @@ impl Session {
     pub fn write(&self, path: &str, bytes: &[u8]) -> Result<()> {
         let ino = self.change(Some(path), |core, world, now| {
             check_size(world, path, bytes.len() as u64)?;
+            core.make_room(world)?;
             let mut pieces = Pieces::empty();
-            pieces.write(&world.meter, 0, bytes)?;
+            world.write(&mut pieces, 0, bytes)?;
             match core.file_or_place(world, path)? {
                 Found::File(ino) => {
                     core.replace(world, ino, pieces, now)?;
@@ -91,8 +92,9 @@ impl Session {
                 Found::File(ino) => core.append(world, ino, bytes, now, path),
                 Found::Free(dir, name) => {
                     check_size(world, path, bytes.len() as u64)?;
+                    core.make_room(world)?;
                     let mut pieces = Pieces::empty();
-                    pieces.write(&world.meter, 0, bytes)?;
+                    world.write(&mut pieces, 0, bytes)?;
                     core.create_file(world, (dir, &name), pieces, now).map(drop)
                 }
             }
@@ -175,8 +177,11 @@ impl Session {
         let mut bytes = vec![0; size];
         content
             .pieces
-            .read_at(&mut bytes, offset, &mut |at, buffer| {
-                self.read_pristine(content, opened, at, buffer)
+            .read_at(&mut bytes, offset, &mut |at, buffer| match self
+                .read_pristine(content, opened, at, buffer)
+            {
+                Err(stale @ Error::Stale { .. }) => read_saved(content, stale, at, buffer),
+                read => read,
             })?;
         Ok(bytes)
     }
@@ -206,6 +211,14 @@ impl Session {
             });
         }
         Ok(())
+    }
+}
+
+/// Reads of the saved pristine content what the base has no more.
+fn read_saved(content: &Content, stale: Error, offset: u64, buffer: &mut [u8]) -> Result<()> {
+    match &content.pristine {
+        Some(pristine) if pristine.read(buffer, offset)? => Ok(()),
+        _ => Err(stale),
     }
 }
 
@@ -296,8 +309,9 @@ impl Core {
             return Ok(());
         }
         check_size(world, path, end)?;
+        self.make_room(world)?;
         self.change_file(world, ino, now, |file| {
-            file.pieces.write(&world.meter, offset, bytes)
+            world.write(&mut file.pieces, offset, bytes)
         })
     }
 

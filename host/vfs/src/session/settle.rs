@@ -6,13 +6,14 @@ use crate::error::{Error, Result};
 use crate::inode::{Body, Ino};
 use crate::lookup::Content;
 use crate::reads::{Reads, World};
+use crate::state::Saving;
 use crate::tree::Tree;
 
 /// Files up to this size are reduced to their hunks when their last writer closes; the pristine
 /// version is held in memory while that is done.
 const COMPACT_BYTES_MAX: u64 = 8 << 20;
 /// Bytes of a savepoint's name.
-const SAVEPOINT_NAME_BYTES_MAX: usize = 256;
+pub(crate) const SAVEPOINT_NAME_BYTES_MAX: usize = 256;
 
 impl Session {
     /// Marks the present state by a name, in O(1); an earlier mark of the name is moved.
@@ -87,7 +88,7 @@ impl Session {
         let Ok(bytes) = self.read_content(&pristine, &mut None, 0, pristine_len) else {
             return;
         };
-        let meter = &self.world().meter;
+        let meter = &self.world().contents;
         let Ok(compacted) = content.pieces.compact_against(meter, &bytes) else {
             return;
         };
@@ -125,6 +126,7 @@ impl crate::core::Core {
         self.tree = Tree::default();
         self.start = Tree::default();
         self.savepoints.clear();
+        self.saving = Saving::default();
         self.reads = Reads::default();
         world.family.leave(&world.meter, &world.home);
     }

@@ -6,6 +6,8 @@ mod cost;
 mod descriptor;
 mod diff;
 mod model;
+mod saved;
 mod search;
+mod spill;
 mod stale;
 mod support;

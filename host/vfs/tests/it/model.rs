@@ -4,7 +4,7 @@
 //! says it changed is applied to where it began and must give where it ended.
 
 mod plain;
-mod program;
+pub(crate) mod program;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ struct Run {
     meter: Arc<Meter>,
 }
 
-fn content() -> MapBase {
+pub(crate) fn content() -> MapBase {
     let file = |text: &str| Body::File(text.as_bytes().to_vec());
     let link = |target: &str| Body::Link(target.to_owned());
     MapBase::new(&[
@@ -263,7 +263,7 @@ fn restore(frame: &mut Frame, name: &str) {
 }
 
 /// Performs one operation; the answer as text.
-fn perform(session: &Session, op: &Op) -> Result<String> {
+pub(crate) fn perform(session: &Session, op: &Op) -> Result<String> {
     let done = |()| String::new();
     let shown = |bytes: Vec<u8>| format!("{bytes:?}");
     match op {

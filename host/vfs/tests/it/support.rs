@@ -1,6 +1,8 @@
 //! What the tests stand on: a base stricter than the real ones, a directory of the machine, and
 //! short ways to say what is expected.
 
+mod spill;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,6 +13,7 @@ use session_fs_vfs::{
     Base, BaseEntry, BaseFile, BaseStat, BaseVersion, DirectoryBase, EmptyBase, Error, Kind,
     Limits, Meter, Name, Result, Session, SessionOptions, VPath,
 };
+pub(crate) use spill::MemorySpill;
 
 /// A base in memory that a test changes underneath, and that counts whatever it is asked.
 ///
@@ -104,6 +107,16 @@ impl MapBase {
         self.0.calls.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// A version of another kind is another version, as in a directory.
+    fn expect_kind(&self, path: &VPath, expected: &BaseStat) -> Result<Body> {
+        match self.expect(path, expected.version)? {
+            body if body.kind() == expected.kind => Ok(body),
+            _ => Err(Error::Stale {
+                path: path.to_string(),
+            }),
+        }
+    }
+
     fn expect(&self, path: &VPath, version: BaseVersion) -> Result<Body> {
         match self.0.nodes.lock().get(path) {
             Some(node) if BaseVersion::Number(node.version) == version => Ok(node.body.clone()),
@@ -157,7 +170,7 @@ impl Base for MapBase {
 
     fn open(&self, path: &VPath, expected: &BaseStat) -> Result<Arc<dyn BaseFile>> {
         self.count();
-        self.expect(path, expected.version)?;
+        self.expect_kind(path, expected)?;
         Ok(Arc::new(MapFile {
             base: self.clone(),
             path: path.clone(),
@@ -167,7 +180,7 @@ impl Base for MapBase {
 
     fn read_link(&self, path: &VPath, expected: &BaseStat) -> Result<Arc<str>> {
         self.count();
-        match self.expect(path, expected.version)? {
+        match self.expect_kind(path, expected)? {
             Body::Link(target) => Ok(target.into()),
             other => panic!("'{path}' is {other:?} and was asked for its target"),
         }

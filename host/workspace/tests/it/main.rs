@@ -2,6 +2,7 @@
 
 mod acting;
 mod conflicts;
+mod durable;
 mod faults;
 mod history;
 mod memory;

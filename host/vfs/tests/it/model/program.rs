@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 /// One step of a program.
 #[derive(Clone, Debug)]
-pub(super) enum Op {
+pub(crate) enum Op {
     Read(String),
     ReadRange(String, u64, u32),
     Write(String, Vec<u8>),
@@ -31,7 +31,7 @@ pub(super) enum Op {
     WriteInParent(Vec<u8>),
 }
 
-pub(super) fn program() -> impl Strategy<Value = Vec<Op>> {
+pub(crate) fn program() -> impl Strategy<Value = Vec<Op>> {
     prop::collection::vec(
         prop_oneof![8 => contents(), 10 => names(), 3 => states()],
         1..32,

@@ -1,0 +1,99 @@
+//! Durable sessions of a workspace: the store's, with the workspace's limits, clock and accounts.
+
+use std::sync::Arc;
+
+use vfs::Session;
+
+use super::error::DurableError;
+use super::{DurableOptions, DurableSession, DurableStore, SessionId};
+use crate::base::{BaseHandle, BaseKind};
+use crate::commit::{CommitOptions, CommitOutcome};
+use crate::error::Result;
+use crate::registry::Origin;
+use crate::workspace::{BeginOptions, Workspace};
+
+impl Workspace {
+    /// Begins a session over a directory that is on the disk when this returns.
+    ///
+    /// # Errors
+    ///
+    /// `Limit` as [`Workspace::begin`]; `Durable` over the store's limits, over a base in memory,
+    /// or when the disk fails. Nothing is left of the session then.
+    pub fn begin_durable(
+        &self,
+        base: &Arc<BaseHandle>,
+        store: &DurableStore,
+        options: BeginOptions,
+        durable: &DurableOptions,
+    ) -> Result<DurableSession> {
+        require_directory(base)?;
+        let origin = Origin {
+            base: base.clone(),
+            generation: base.generation(),
+        };
+        let generation = origin.generation;
+        let options = self.session_options(origin, options)?;
+        Ok(store.begin(&base.tree(), generation, options, durable)?)
+    }
+
+    /// Goes on with a session as it was saved last, whichever process that was.
+    ///
+    /// # Errors
+    ///
+    /// `Durable` with `NotFound`, `SessionBusy`, `Committed`, `RolledBack`, `Expired`, `Corrupt`,
+    /// `Newer` or `Io`; `Limit`.
+    pub fn open_durable(
+        &self,
+        base: &Arc<BaseHandle>,
+        store: &DurableStore,
+        id: &SessionId,
+    ) -> Result<DurableSession> {
+        require_directory(base)?;
+        let taken = store.take(id)?;
+        let origin = Origin {
+            base: base.clone(),
+            generation: taken.base_generation(),
+        };
+        let options = self.options_of(id.to_string(), origin, None)?;
+        Ok(taken.load(base.tree(), options)?)
+    }
+
+    /// Begins a durable session beside another, from its present state.
+    ///
+    /// # Errors
+    ///
+    /// As [`Workspace::begin_durable`] and [`Workspace::fork`].
+    pub fn fork_durable(
+        &self,
+        session: &DurableSession,
+        options: BeginOptions,
+        durable: &DurableOptions,
+    ) -> Result<DurableSession> {
+        let origin = self.origin(session.session())?;
+        let options = self.session_options(origin, options)?;
+        Ok(session.fork(options, durable)?)
+    }
+
+    /// Commits a durable session, once: no crash lets it be committed again.
+    ///
+    /// # Errors
+    ///
+    /// As [`Workspace::commit`]; `Durable` when the commit could not begin.
+    pub fn commit_durable(
+        &self,
+        session: &DurableSession,
+        options: &CommitOptions,
+    ) -> Result<CommitOutcome> {
+        session.settle(|session: &Session| self.commit(session, options))
+    }
+}
+
+/// Sessions over a base in memory end with their process.
+fn require_directory(base: &BaseHandle) -> Result<(), DurableError> {
+    match base.kind() {
+        BaseKind::Directory => Ok(()),
+        BaseKind::Memory => Err(DurableError::MemoryBase {
+            base: base.name().to_owned(),
+        }),
+    }
+}
