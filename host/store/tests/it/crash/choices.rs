@@ -285,6 +285,28 @@ fn dependent_names_are_not_counted_twice() {
     assert_eq!(disk.every_crash(99).count(), 3);
 }
 
+/// A directory never ends below itself, and its content does not depend on where it lies.
+#[test]
+fn directories_move_as_far_as_others_have_made_way() {
+    let disk = disk(EntryOrder::Dependent);
+    let root = &*disk.root();
+    for dir in ["d", "d/x", "d/x/b"] {
+        perform(root, &Operation::Mkdir(dir)).expect("new");
+    }
+    root.sync_fs().expect("flushes");
+    let renamed = disk.fork();
+    let links = renamed.root().walk(&names("d")).expect("exists");
+    links.symlink("x", &name("l")).expect("new");
+    let root = &*renamed.root();
+    perform(root, &Operation::Rename("d", "e", RenameMode::Replace)).expect("free");
+    assert_eq!(renamed.every_crash(99).count(), 4);
+    let root = &*disk.root();
+    perform(root, &Operation::Rename("d/x", "x", RenameMode::Replace)).expect("free");
+    perform(root, &Operation::Rename("d", "x/b/d", RenameMode::Replace)).expect("free");
+    let expected = ["d/ d/x/ d/x/b/", "d/ x/ x/b/", "x/ x/b/ x/b/d/"];
+    assert_eq!(outcomes(&disk), set(expected));
+}
+
 /// Two files of three sectors, each written by one call; the second is renamed over the first.
 fn replaced() -> CrashDisk {
     let disk = durable(EntryOrder::Any, &[("f", "............")]);
