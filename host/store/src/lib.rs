@@ -3,8 +3,8 @@
 //!
 //! Everything above this crate names a file by a vector of [`Name`]s below a directory *handle*
 //! ([`disk::Dir`]); there are no host paths, so there is nothing to escape from. The real door
-//! ([`disk::RealDir`]) and the one that fails on purpose ([`disk::fault::FaultDir`]) keep the same
-//! promises.
+//! ([`disk::RealDir`]), the one that fails on purpose ([`disk::fault::FaultDir`]) and the one that loses
+//! power ([`disk::CrashDisk`]) keep the same promises.
 //!
 //! ```
 //! use session_fs_store::{Name, disk::RealDir};

@@ -45,9 +45,10 @@ pub enum EntryOrder {
     /// Any of them, in their order. After two renames of one file, of which only the second has
     /// arrived, the file can have two names or none; no journaling file system does that.
     Any,
-    /// Any of them, each with the earlier ones that concern the same name, the same object or a
-    /// directory above: what a file system that tracks dependencies can do. A flush of a directory
-    /// takes these along.
+    /// Any of them, each with the earlier ones without which it could not have been made: those that
+    /// changed the same name, made or moved a directory that it lies in, or emptied one that it
+    /// removes. What a file system that tracks dependencies can do. A flush of a directory takes
+    /// these along.
     Dependent,
     /// All up to one of them: what a file system with one journal does. A flush of a directory takes
     /// along everything older.

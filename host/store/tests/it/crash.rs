@@ -261,7 +261,14 @@ fn versions_of_a_sector_are_found_one_at_a_time() {
         (data.calls.as_slice(), data.alternatives()),
         (&[0, 1][..], 3)
     );
-    assert_eq!(outcomes(&disk), set(["f=....", "f=a...", "f=ab.."]));
+    assert_eq!(outcomes(&disk.fork()), set(["f=....", "f=a...", "f=ab.."]));
+    let count = disk.crash_states_count();
+    file.write_at(b"ab", 0).expect("room");
+    assert_eq!(
+        disk.crash_states_count(),
+        count,
+        "the same bytes are nothing new"
+    );
 }
 
 #[test]
@@ -476,6 +483,17 @@ fn a_second_name_after_a_crash_is_seen() {
     assert_eq!(outcome(&root.open_writable(&name("a"))), "PermissionDenied");
     root.unlink(&name("a")).expect("exists");
     assert_eq!(outcome(&root.open_writable(&name("c"))), "ok");
+    // A name in a directory that was lost does not count.
+    let disk = durable(EntryOrder::Any, &[("a", "1")]);
+    rename(&disk, "a", "b", RenameMode::Replace);
+    disk.root().mkdir(&name("d"), 0o755).expect("new");
+    let sub = disk.root().walk(&names("d")).expect("exists");
+    let root = disk.root();
+    root.rename(&name("b"), &*sub, &name("x"), RenameMode::Replace)
+        .expect("exists");
+    let after = disk.crash(&mut |item| usize::from(item.index == 2));
+    assert_eq!(short(&after.tree()), "a=1");
+    assert_eq!(outcome(&after.root().open_writable(&name("a"))), "ok");
     // A directory never has two: the check of the file system removes one.
     let disk = durable(EntryOrder::Any, &[]);
     disk.root().mkdir(&name("a"), 0o755).expect("new");

@@ -54,6 +54,9 @@ pub(super) struct Entries {
     pub(super) effects: Vec<Effect>,
     /// The objects that gained or lost a name.
     pub(super) subjects: Vec<Ino>,
+    /// The directories whose place made it possible: those that it changes, and when it moves a
+    /// directory, all above them.
+    pub(super) above: Vec<Ino>,
     pub(super) at_ns: i128,
 }
 
@@ -164,14 +167,19 @@ impl Entries {
     }
 
     /// Whether this operation could not have been made without the earlier `other`: it changes a
-    /// name that the other changed, an object that it named, or a directory that it made or moved.
+    /// name that the other changed, lies below a directory that the other made or moved, or removes
+    /// a directory that the other changed.
     pub(super) fn depends_on(&self, other: &Self) -> bool {
-        let shares_subject = self.subjects.iter().any(|ino| other.subjects.contains(ino));
-        let depends = |effect: &Effect| {
+        let is_below = self.above.iter().any(|dir| other.subjects.contains(dir));
+        let changes_it = |effect: &Effect| {
             let is_same = |other: &Effect| other.dir == effect.dir && other.name == effect.name;
-            other.subjects.contains(&effect.dir) || other.effects.iter().any(is_same)
+            other.effects.iter().any(is_same)
         };
-        shares_subject || self.effects.iter().any(depends)
+        let removes = |ino: &Ino| {
+            let keeps = |effect: &Effect| effect.target == Some(*ino);
+            other.touches(*ino) && !self.effects.iter().any(keeps)
+        };
+        is_below || self.effects.iter().any(changes_it) || self.subjects.iter().any(removes)
     }
 
     /// Whether it changes a name in `dir`.

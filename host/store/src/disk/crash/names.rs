@@ -201,6 +201,21 @@ impl State {
         dir == top || below.any(|child| self.is_within(dir, *child))
     }
 
+    /// What [`Entries::above`] is for an operation that is about to happen.
+    fn above(&self, effects: &[Effect], subjects: &[Ino]) -> Vec<Ino> {
+        let dirs = effects.iter().map(|effect| effect.dir);
+        let is_move = effects.len() > 1;
+        if !is_move || !subjects.iter().any(|ino| self.inode(*ino).is_directory()) {
+            return dirs.collect();
+        }
+        let is_above = |top: &Ino| {
+            let mut dirs = effects.iter().map(|effect| effect.dir);
+            dirs.any(|dir| self.is_within(dir, *top))
+        };
+        let named = self.live.iter().filter(|(_, inode)| inode.is_directory());
+        named.map(|(ino, _)| *ino).filter(is_above).collect()
+    }
+
     fn is_removed(&self, dir: Ino) -> bool {
         dir != ROOT && self.inode(dir).links == 0
     }
@@ -212,6 +227,7 @@ impl State {
             .name
             .clone();
         let entries = Entries {
+            above: self.above(&effects, &subjects),
             effects,
             subjects,
             at_ns,

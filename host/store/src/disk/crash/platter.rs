@@ -184,3 +184,30 @@ fn repair_inode(platter: &mut Inodes, ino: Ino, links: Option<u32>, sector_bytes
     }
     platter.insert(ino, inode);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Name;
+    use crate::disk::crash::CrashOptions;
+    use crate::disk::crash::names::Place;
+
+    #[test]
+    fn a_crash_drops_what_no_name_leads_to() {
+        let name = Name::new("d").expect("valid");
+        let mut state = State::new(CrashOptions::default());
+        let top = Place {
+            dir: ROOT,
+            name: &name,
+        };
+        state.mkdir(top, 0, 0o755).expect("new");
+        let dir = state.lookup(top).expect("just made");
+        let below = Place { dir, name: &name };
+        state.create(below, 1, 0o644).expect("new");
+        state.flush(Scope::Directory(dir));
+        assert_eq!(state.platter.len(), 3);
+        assert_eq!(state.after_crash(&[]).platter.len(), 1);
+        state.flush(Scope::All);
+        assert_eq!(state.after_crash(&[]).platter.len(), 3);
+    }
+}
