@@ -59,7 +59,9 @@ pub use change::{Arrival, ChangeEntry, ChangeKind, ChangeSet, Departure, Side, U
 pub use descriptor::{Descriptor, DescriptorFlags, DirCursor, OpenFlags};
 pub use error::{DenialReason, Error, ErrorKind, PathFault, Result};
 pub use limits::{Limits, READ_BYTES_MAX};
-pub use merge::{Conflict, ConflictSide, Merged};
+pub use merge::{
+    Conflict, ConflictSide, Hunk, MERGE_BYTES_MAX, MERGE_LINES_MAX, Merged, TextMerge, merge_text,
+};
 pub use meter::{Charge, Meter};
 pub use path::VPath;
 pub use reads::Seen;

@@ -3,7 +3,14 @@
 //! The same rules hold as for a directory: every path that the session changed must still be what
 //! it was; otherwise nothing is applied and the conflicts are the result.
 
+mod lines;
+mod script;
+mod slide;
+mod text;
+
 use std::collections::BTreeMap;
+
+pub use text::{Hunk, MERGE_BYTES_MAX, MERGE_LINES_MAX, TextMerge, merge_text};
 
 use crate::change::{Arrival, ChangeSet, Departure, Moment, Side};
 use crate::core::Core;

@@ -5,6 +5,7 @@ mod confinement;
 mod cost;
 mod descriptor;
 mod diff;
+mod merge_text;
 mod model;
 mod search;
 mod stale;
