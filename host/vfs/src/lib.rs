@@ -60,13 +60,14 @@ pub use descriptor::{Descriptor, DescriptorFlags, DirCursor, OpenFlags};
 pub use error::{DenialReason, Error, ErrorKind, PathFault, Result};
 pub use limits::{Limits, READ_BYTES_MAX};
 pub use merge::{
-    Conflict, ConflictSide, Hunk, MERGE_BYTES_MAX, MERGE_LINES_MAX, Merged, TextMerge, merge_text,
+    Conflict, ConflictPolicy, ConflictReason, ConflictSide, Hunk, Isolation, MERGE_BYTES_MAX,
+    MERGE_LINES_MAX, MergeOptions, Merged, TextMerge, merge_text,
 };
 pub use meter::{Charge, Meter};
 pub use path::VPath;
 pub use reads::Seen;
 pub use search::{SearchMatch, SearchPage, SearchQuery};
-pub use session::{Access, Metadata, Page, Sealed, Session, SessionOptions, Status};
+pub use session::{Access, Metadata, Page, Rebased, Sealed, Session, SessionOptions, Status};
 pub use store::{Digest, Name, NameError};
 pub use time::{Clock, FixedClock, NewTime, Timestamp};
 

@@ -4,6 +4,7 @@
 //! base moves underneath; a commit compares it with the base.
 
 mod known;
+mod touched;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,6 +14,8 @@ use imbl::{OrdMap, OrdSet};
 pub(crate) use known::Known;
 pub use known::Seen;
 use known::{SEEN_BYTES, listing_bytes};
+use parking_lot::RwLock;
+pub(crate) use touched::{Touch, Touched};
 
 use crate::base::{Base, BaseEntry, BaseStat};
 use crate::error::{Error, Result};
@@ -26,7 +29,7 @@ use crate::{Kind, Name};
 /// What every lookup of a session needs and none changes.
 #[derive(Debug)]
 pub(crate) struct World {
-    pub(crate) base: Arc<dyn Base>,
+    pub(crate) base: BaseSlot,
     pub(crate) family: Arc<Family>,
     pub(crate) meter: Arc<Meter>,
     /// The account above the session's own, which takes over what outlives the session.
@@ -39,6 +42,8 @@ pub(crate) struct World {
 pub(crate) struct Reads {
     seen: OrdMap<Ino, Known>,
     absent: OrdSet<Link>,
+    /// What a nested session read of what it began from; `None` in one that is not nested.
+    touched: Option<Touched>,
     /// Pays for what was added since this was last shared.
     charge: Option<Charge>,
     /// Pays for what is shared, for as long as anybody shares it.
@@ -62,7 +67,36 @@ impl Drop for Paid {
     }
 }
 
+/// The base of a session, which a rebase exchanges.
+#[derive(Debug)]
+pub(crate) struct BaseSlot(RwLock<Arc<dyn Base>>);
+
+impl BaseSlot {
+    pub(crate) fn new(base: Arc<dyn Base>) -> Self {
+        Self(RwLock::new(base))
+    }
+
+    pub(crate) fn get(&self) -> Arc<dyn Base> {
+        self.0.read().clone()
+    }
+
+    pub(crate) fn set(&self, base: Arc<dyn Base>) {
+        *self.0.write() = base;
+    }
+}
+
 impl World {
+    /// The same with another base.
+    pub(crate) fn over(&self, base: Arc<dyn Base>) -> Self {
+        Self {
+            base: BaseSlot::new(base),
+            family: self.family.clone(),
+            meter: self.meter.clone(),
+            home: self.home.clone(),
+            limits: self.limits.clone(),
+        }
+    }
+
     /// The error of a base object that is no longer what the session saw.
     pub(crate) fn stale(&self, ino: Ino) -> Error {
         Error::Stale {
@@ -93,6 +127,7 @@ impl Reads {
         Self {
             seen: self.seen.clone(),
             absent: self.absent.clone(),
+            touched: self.touched.clone(),
             charge: None,
             shared: self.shared.clone(),
         }
@@ -138,6 +173,9 @@ impl Reads {
         self.grow(world, grown + absent.len() as u64 * SEEN_BYTES)?;
         self.seen.extend(joined);
         self.absent.extend(absent);
+        if let (Some(touched), Some(others)) = (&mut self.touched, &other.touched) {
+            touched.absorb(others);
+        }
         Ok(())
     }
 
@@ -156,7 +194,7 @@ impl Reads {
             return Err(Error::BadDescriptor);
         }
         let path = world.family.base_path(ino);
-        let Some(stat) = world.base.describe(&path)? else {
+        let Some(stat) = world.base.get().describe(&path)? else {
             return Err(world.stale(ino));
         };
         if self
@@ -192,7 +230,7 @@ impl Reads {
             return Ok(Some((ino, seen.stat().kind)));
         }
         let path = world.family.base_path(dir).join(name);
-        let Some(stat) = world.base.describe(&path)? else {
+        let Some(stat) = world.base.get().describe(&path)? else {
             self.grow(world, SEEN_BYTES)?;
             self.absent.insert(link);
             return Ok(None);
@@ -209,7 +247,10 @@ impl Reads {
             return Ok(listing.clone());
         }
         let path = world.family.base_path(dir);
-        let listing = world.base.list(&path, world.limits.listing_entries_max)?;
+        let listing = world
+            .base
+            .get()
+            .list(&path, world.limits.listing_entries_max)?;
         let listing = self.reconcile(world, dir, without_store(dir, listing));
         self.grow(world, listing_bytes(&listing))?;
         self.seen.insert(dir, known.with_listing(listing.clone()));
@@ -264,7 +305,7 @@ impl Reads {
             return Ok(target.clone());
         }
         let path = world.family.base_path(ino);
-        let target = world.base.read_link(&path, known.stat())?;
+        let target = world.base.get().read_link(&path, known.stat())?;
         self.grow(world, target.len() as u64)?;
         self.seen.insert(ino, known.with_target(target.clone()));
         Ok(target)
@@ -297,6 +338,52 @@ impl Reads {
     /// Every name that was looked for and not found, in no order.
     pub(crate) fn absences(&self) -> impl Iterator<Item = &Link> {
         self.absent.iter()
+    }
+
+    /// The same knowledge for a nested session, of which nothing is read yet.
+    pub(crate) fn share_nested(&mut self) -> Self {
+        let touched = Some(Touched::default());
+        Self {
+            touched,
+            ..self.share()
+        }
+    }
+
+    /// What a nested session read of what it began from.
+    pub(crate) fn touched(&self) -> Option<&Touched> {
+        self.touched.as_ref()
+    }
+
+    /// Records that a name was looked up.
+    pub(crate) fn touch_name(&mut self, world: &World, dir: Ino, name: &Name) -> Result<()> {
+        let Some(touched) = &self.touched else {
+            return Ok(());
+        };
+        let link = Link {
+            parent: dir,
+            name: name.clone(),
+        };
+        if !touched.has_name(&link) {
+            self.grow(world, SEEN_BYTES)?;
+            if let Some(touched) = &mut self.touched {
+                touched.add_name(link);
+            }
+        }
+        Ok(())
+    }
+
+    /// Records that an object was read.
+    pub(crate) fn touch(&mut self, world: &World, ino: Ino, how: Touch) -> Result<()> {
+        let Some(touched) = &self.touched else {
+            return Ok(());
+        };
+        if !touched.has(ino, how) {
+            self.grow(world, SEEN_BYTES)?;
+            if let Some(touched) = &mut self.touched {
+                touched.add(ino, how);
+            }
+        }
+        Ok(())
     }
 
     fn remember(&mut self, world: &World, ino: Ino, stat: BaseStat) -> Result<Arc<BaseStat>> {

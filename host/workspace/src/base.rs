@@ -98,7 +98,7 @@ impl BaseHandle {
     pub(crate) fn tree(&self) -> Arc<dyn Base> {
         match &self.target {
             Target::Directory(base) => base.clone(),
-            Target::Memory(head) => head.base().clone(),
+            Target::Memory(head) => head.base(),
         }
     }
 }

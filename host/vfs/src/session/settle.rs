@@ -60,15 +60,21 @@ impl Session {
         })
     }
 
-    /// Throws away what the session changed and closes it; its memory is given back at once.
+    /// Throws away what the session changed and closes it; its memory is given back at once. One
+    /// whose parent has ended can be rolled back too.
     ///
     /// # Errors
     ///
     /// `Closed` when the session is not open.
     pub fn rollback(&self) -> Result<()> {
-        self.with(|core, world| {
-            core.status = Status::RolledBack;
-            core.discard(world);
+        self.with_any_status(|core, _| {
+            if core.status != Status::Open {
+                return Err(Error::Closed {
+                    session: self.id().to_owned(),
+                    status: core.status.clone(),
+                });
+            }
+            self.end(core, Status::RolledBack);
             Ok(())
         })
     }

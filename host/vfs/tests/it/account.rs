@@ -170,8 +170,11 @@ fn a_nested_session_charges_its_parent_and_a_merge_keeps_what_stays() {
     child.write("made", &[1; 20 << 10]).expect("fits");
     let used = parent.meter().used();
     assert!(used >= 20 << 10);
-    let merged = child.seal().expect("open").merge_into_parent("change");
-    assert!(matches!(merged, Ok(Merged::Applied)));
+    let merged = child
+        .seal()
+        .expect("open")
+        .merge_into_parent("change", &MergeOptions::default());
+    assert!(matches!(merged, Ok(Merged::Applied { .. })));
     drop(child);
     assert!(parent.meter().used() >= 20 << 10, "the parent holds it now");
     parent.rollback().expect("open");

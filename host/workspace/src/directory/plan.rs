@@ -66,6 +66,7 @@ impl Step {
             before: self.before,
             ours: self.ours,
             theirs,
+            reason: vfs::ConflictReason::Content,
         }
     }
 }

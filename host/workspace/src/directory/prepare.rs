@@ -126,6 +126,7 @@ fn moved_under(
                 before: None,
                 ours: None,
                 theirs: None,
+                reason: vfs::ConflictReason::Content,
             }])
         }
         WorkspaceError::Session(Error::Io { path, source }) => Err(WorkspaceError::Io {
