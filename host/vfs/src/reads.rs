@@ -354,6 +354,15 @@ impl Reads {
         self.touched.as_ref()
     }
 
+    /// Stops recording what is read, until [`Reads::put_touched`].
+    pub(crate) fn take_touched(&mut self) -> Option<Touched> {
+        self.touched.take()
+    }
+
+    pub(crate) fn put_touched(&mut self, touched: Option<Touched>) {
+        self.touched = touched;
+    }
+
     /// Records that a name was looked up.
     pub(crate) fn touch_name(&mut self, world: &World, dir: Ino, name: &Name) -> Result<()> {
         let Some(touched) = &self.touched else {

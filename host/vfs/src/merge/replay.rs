@@ -1,11 +1,12 @@
 //! Repeating what a session changed on a state that has changed itself.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::contents::FileSide;
 use super::text::{TextMerge, merge_text};
 use super::{Conflict, ConflictPolicy, ConflictReason, ConflictSide};
-use crate::base::BaseStat;
+use crate::base::{BaseStat, BaseVersion};
 use crate::change::{Arrival, ChangeSet, Departure, Moment, Side, Update};
 use crate::content::Pieces;
 use crate::core::Core;
@@ -99,7 +100,11 @@ pub(crate) fn carry_open(
     let what = (&set, ConflictPolicy::Fail);
     let mut replay = Replay::new((core, world), ours, what, Timestamp::default());
     for ino in open {
-        replay.bring(ino)?;
+        if !replay.core.tree.contains(ino)
+            && let Some((body, times)) = replay.body(ino)?
+        {
+            replay.hold(ino, body, times)?;
+        }
     }
     Ok(())
 }
@@ -185,6 +190,12 @@ impl Replay<'_> {
         if theirs != Some((before.ino, before.kind)) {
             return self.depart_elsewhere(departure, theirs);
         }
+        if before.kind == Kind::Symlink
+            && self.set.arrival(path).is_some()
+            && self.core.view(self.world).target(before.ino)? != before.target
+        {
+            return Ok(());
+        }
         if let Some(reason) = self.held_back(departure)? {
             if !self.wins(path, (Some(before), None), theirs, reason)? {
                 return Ok(());
@@ -256,8 +267,17 @@ impl Replay<'_> {
         let at = self.locate(before.ino, before.kind)?;
         let Some(target) = &departure.moved_to else {
             return match (at, theirs) {
-                (None, None) => Ok(()),
-                (None, Some((_, Kind::File))) if self.replacement(path).is_some() => Ok(()),
+                (None, None) => match self.set.arrival(path) {
+                    // Replaced here, and that is a change of what was removed there.
+                    Some(come) if come.moved_from.is_none() && come.after.kind == before.kind => {
+                        let sides = (Some(before), Some(&come.after));
+                        self.wins(path, sides, theirs, ConflictReason::RemovedThere)
+                            .map(drop)
+                    }
+                    _ => Ok(()),
+                },
+                // Both put something else there: whether that is the same is for the arrival.
+                (None, Some(_)) if self.set.arrival(path).is_some() => Ok(()),
                 (Some(_), None) => self
                     .wins(path, sides, theirs, ConflictReason::Moved)
                     .map(drop),
@@ -596,11 +616,15 @@ impl Replay<'_> {
         let Some((body, times)) = self.body(ino)? else {
             return Ok(None);
         };
-        // A number stands for a place of the base, where something else may be by now.
-        let ino = match here {
-            Some(_) => self.world.family.next_ino(),
-            None => ino,
+        // A number stands for a place of the base, where nothing or something else is by now.
+        let ino = match here.is_some() || self.world.family.is_of_base(ino) {
+            true => self.world.family.next_ino(),
+            false => ino,
         };
+        self.hold(ino, body, times).map(|()| Some(ino))
+    }
+
+    fn hold(&mut self, ino: Ino, body: Body, times: Times) -> Result<()> {
         let inode = Inode {
             links: smallvec::SmallVec::new(),
             body,
@@ -608,7 +632,7 @@ impl Replay<'_> {
             _charge: self.world.meter.charge(INODE_BYTES)?,
         };
         self.core.tree.insert(ino, inode);
-        Ok(Some(ino))
+        Ok(())
     }
 
     /// What the session has of an object, as theirs can hold it: a directory without its names, a
@@ -646,7 +670,11 @@ impl Replay<'_> {
             Err(Error::Stale { .. } | Error::BadDescriptor) => None,
             now => Some(now?),
         };
-        if let Some(now) = now.filter(|now| origin.stat.same_version(now)) {
+        // Another base may number its versions alike.
+        let one_base = Arc::ptr_eq(&self.ours.world.base.get(), &self.world.base.get());
+        let comparable = one_base || matches!(origin.stat.version, BaseVersion::Host(_));
+        let same = |now: &Arc<BaseStat>| comparable && origin.stat.same_version(now);
+        if let Some(now) = now.filter(same) {
             self.core.reads.note_content(origin.ino);
             let origin = Some(Origin {
                 ino: origin.ino,
@@ -816,7 +844,7 @@ fn pristine(ino: Ino, stat: &BaseStat) -> File {
     File {
         origin: Some(Origin {
             ino,
-            stat: std::sync::Arc::new(*stat),
+            stat: Arc::new(*stat),
         }),
         pieces: Pieces::pristine(stat.size),
         executable: stat.executable,

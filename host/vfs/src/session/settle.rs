@@ -119,8 +119,11 @@ impl Session {
                 return None;
             }
             let pristine_len = origin.stat.size;
-            let content = core.view(world).content(ino).ok().flatten()?;
-            Some((content, pristine_len))
+            // What the engine reads for itself, nobody has read.
+            let touched = core.reads.take_touched();
+            let content = core.view(world).content(ino);
+            core.reads.put_touched(touched);
+            Some((content.ok().flatten()?, pristine_len))
         })
     }
 }

@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use session_fs_vfs::{EmptyBase, Limits, Merged, Meter, Result, Session, SessionOptions};
+use session_fs_vfs::{
+    EmptyBase, Limits, MergeOptions, Merged, Meter, Result, Session, SessionOptions,
+};
 
 use crate::support::{Body, MapBase, fails, limited, tree};
 

@@ -13,8 +13,8 @@ use plain::{Object, Plain};
 use program::{Op, program};
 use proptest::test_runner::{Config, TestRunner};
 use session_fs_vfs::{
-    Base, ChangeKind, EmptyBase, Error, Kind, Meter, Result, Sealed, Session, SessionOptions, Side,
-    VPath,
+    Base, ChangeKind, EmptyBase, Error, Kind, MergeOptions, Meter, Result, Sealed, Session,
+    SessionOptions, Side, VPath,
 };
 
 use crate::support::{Body, MapBase, Sandbox, tree, variant};

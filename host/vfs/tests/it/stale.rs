@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use session_fs_vfs::{DescriptorFlags, Error, Kind, Merged, OpenFlags, Session, SessionOptions};
+use session_fs_vfs::{
+    DescriptorFlags, Error, Kind, MergeOptions, Merged, OpenFlags, Session, SessionOptions,
+};
 
 use crate::support::{Body, MapBase, Sandbox, fails, over};
 
