@@ -7,16 +7,18 @@ mod edit;
 mod files;
 mod mode;
 mod names;
+mod rebase;
 mod seal;
 mod settle;
 
 use std::any::Any;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 pub(crate) use files::BaseFileSlot;
-pub(crate) use names::Budget;
+pub(crate) use names::{Budget, remove_child};
 use parking_lot::Mutex;
+pub use rebase::Rebased;
 pub use seal::Sealed;
 pub(crate) use settle::SAVEPOINT_NAME_BYTES_MAX;
 
@@ -26,7 +28,7 @@ use crate::descriptor::Descriptor;
 use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::meter::Meter;
-use crate::reads::{Reads, World};
+use crate::reads::{BaseSlot, Reads, World};
 use crate::spill::Spill;
 use crate::time::{Clock, FixedClock, Timestamp};
 use crate::tree::{Family, Tree};
@@ -46,6 +48,8 @@ struct Inner {
     metadata: Metadata,
     parent: Option<Session>,
     depth: u32,
+    /// How the session ended, for those that are nested in it to see without its lock.
+    ended: OnceLock<Status>,
     core: Mutex<Core>,
     /// Last, so that it outlives what the session gives back.
     _tenure: Option<Arc<dyn Any + Send + Sync>>,
@@ -114,6 +118,13 @@ pub enum Status {
     Committed(String),
     /// What it changed was thrown away.
     RolledBack,
+    /// A session that it is nested in ended; all it can do is to be rolled back.
+    Orphaned {
+        /// The id of that session, the nearest one.
+        ancestor: String,
+        /// How that one ended.
+        ended: Box<Self>,
+    },
 }
 
 /// One page of a listing.
@@ -153,7 +164,7 @@ impl Session {
             Ok(Core::new(
                 core.tree.clone(),
                 core.tree.clone(),
-                core.reads.share(),
+                core.reads.share_nested(),
             ))
         })?;
         // What it takes counts against this session too, which holds it after a commit.
@@ -191,7 +202,7 @@ impl Session {
     ) -> Self {
         let world = &self.inner.world;
         Self::with_core(
-            world.base.clone(),
+            world.base.get(),
             world.family.clone(),
             options,
             core,
@@ -217,7 +228,7 @@ impl Session {
             None => meter.clone(),
         };
         let world = World {
-            base,
+            base: BaseSlot::new(base),
             family,
             meter,
             contents,
@@ -235,6 +246,7 @@ impl Session {
             metadata: options.metadata,
             parent,
             depth,
+            ended: OnceLock::new(),
             core: Mutex::new(core),
             _tenure: options.tenure,
         };
@@ -254,8 +266,8 @@ impl Session {
     }
 
     /// The base below this session and all it is nested in.
-    pub fn base(&self) -> &Arc<dyn Base> {
-        &self.inner.world.base
+    pub fn base(&self) -> Arc<dyn Base> {
+        self.inner.world.base.get()
     }
 
     /// Whether two handles are the same session.
@@ -265,7 +277,11 @@ impl Session {
 
     /// Where the session is in its life.
     pub fn status(&self) -> Status {
-        self.inner.core.lock().status.clone()
+        let status = self.inner.core.lock().status.clone();
+        match status {
+            Status::Open | Status::Settling => self.orphaned().unwrap_or(status),
+            ended => ended,
+        }
     }
 
     /// What the session is for.
@@ -316,14 +332,38 @@ impl Session {
         operation: impl FnOnce(&mut Core, &World) -> Result<R>,
     ) -> Result<R> {
         let mut core = self.inner.core.lock();
-        if core.status != Status::Open {
-            let status = core.status.clone();
+        let orphaned = self.orphaned();
+        if core.status != Status::Open || orphaned.is_some() {
+            let own = matches!(core.status, Status::Committed(_) | Status::RolledBack);
+            let status = orphaned.filter(|_| !own).unwrap_or(core.status.clone());
             return Err(Error::Closed {
                 session: self.inner.id.clone(),
                 status,
             });
         }
         operation(&mut core, &self.inner.world)
+    }
+
+    /// How the nearest session above that has ended did; one load for each level.
+    fn orphaned(&self) -> Option<Status> {
+        let mut above = self.inner.parent.as_ref();
+        while let Some(session) = above {
+            if let Some(ended) = session.inner.ended.get() {
+                return Some(Status::Orphaned {
+                    ancestor: session.inner.id.clone(),
+                    ended: Box::new(ended.clone()),
+                });
+            }
+            above = session.inner.parent.as_ref();
+        }
+        None
+    }
+
+    /// Ends the session and gives its memory back; called with its lock held.
+    fn end(&self, core: &mut Core, status: Status) {
+        self.inner.ended.get_or_init(|| status.clone());
+        core.status = status;
+        core.discard(&self.inner.world);
     }
 
     /// Runs an operation that changes the session and leaves it as it was when it fails.
@@ -399,6 +439,12 @@ impl fmt::Display for Status {
             Self::Settling => f.write_str("being committed"),
             Self::Committed(change) => write!(f, "committed as {change}"),
             Self::RolledBack => f.write_str("rolled back"),
+            Self::Orphaned { ancestor, ended } => {
+                write!(
+                    f,
+                    "orphaned: session {ancestor}, which it is nested in, is {ended}"
+                )
+            }
         }
     }
 }

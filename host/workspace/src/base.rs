@@ -120,7 +120,7 @@ impl BaseHandle {
                 let generation = view.generation();
                 (view, generation)
             }
-            Target::Memory(head) => (head.base().clone(), self.generation()),
+            Target::Memory(head) => (head.base(), self.generation()),
         }
     }
 }

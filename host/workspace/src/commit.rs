@@ -5,7 +5,7 @@
 
 mod memory;
 
-use vfs::{Access, ChangeEntry, Conflict, Sealed, Session, VPath};
+use vfs::{Access, ChangeEntry, Conflict, ConflictReason, Sealed, Session, VPath};
 
 use crate::base::Target;
 use crate::change::ChangeId;
@@ -141,5 +141,6 @@ pub(crate) fn stale(path: &str) -> CommitOutcome {
         before: None,
         ours: None,
         theirs: None,
+        reason: ConflictReason::Content,
     }])
 }

@@ -6,7 +6,7 @@ use super::{Page, Session};
 use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::inode::{Body, Directory, File, Ino};
-use crate::reads::World;
+use crate::reads::{Child, World};
 use crate::resolve::Follow;
 use crate::session::files::from_root;
 use crate::time::Timestamp;
@@ -245,6 +245,23 @@ struct Removal {
     name: Name,
     ino: Ino,
     kind: Kind,
+}
+
+/// Removes what stands at a name, and everything below it.
+pub(crate) fn remove_child(
+    core: &mut Core,
+    world: &World,
+    (dir, name): (Ino, Name),
+    (ino, kind): Child,
+    now: Timestamp,
+) -> Result<()> {
+    let removal = Removal {
+        dir,
+        name,
+        ino,
+        kind,
+    };
+    remove_tree(core, world, removal, now)
 }
 
 /// Removes a tree, however deep: a base may be deeper than a stack.

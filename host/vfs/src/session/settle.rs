@@ -61,15 +61,21 @@ impl Session {
         })
     }
 
-    /// Throws away what the session changed and closes it; its memory is given back at once.
+    /// Throws away what the session changed and closes it; its memory is given back at once. One
+    /// whose parent has ended can be rolled back too.
     ///
     /// # Errors
     ///
     /// `Closed` when the session is not open.
     pub fn rollback(&self) -> Result<()> {
-        self.with(|core, world| {
-            core.status = Status::RolledBack;
-            core.discard(world);
+        self.with_any_status(|core, _| {
+            if core.status != Status::Open {
+                return Err(Error::Closed {
+                    session: self.id().to_owned(),
+                    status: core.status.clone(),
+                });
+            }
+            self.end(core, Status::RolledBack);
             Ok(())
         })
     }
@@ -114,8 +120,11 @@ impl Session {
                 return None;
             }
             let pristine_len = origin.stat.size;
-            let content = core.view(world).content(ino).ok().flatten()?;
-            Some((content, pristine_len))
+            // What the engine reads for itself, nobody has read.
+            let touched = core.reads.take_touched();
+            let content = core.view(world).content(ino);
+            core.reads.put_touched(touched);
+            Some((content.ok().flatten()?, pristine_len))
         })
     }
 }

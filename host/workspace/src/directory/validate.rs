@@ -219,6 +219,7 @@ impl<'a> Validator<'a> {
                 before: before.map(ConflictSide::from),
                 ours: ours.map(ConflictSide::from),
                 theirs,
+                reason: vfs::ConflictReason::Content,
             });
     }
 }
