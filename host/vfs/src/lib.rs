@@ -45,6 +45,7 @@ mod resolve;
 mod core;
 mod ops;
 
+mod observer;
 mod session;
 
 mod descriptor;
@@ -61,6 +62,7 @@ pub use error::{DenialReason, Error, ErrorKind, PathFault, Result};
 pub use limits::{Limits, READ_BYTES_MAX};
 pub use merge::{Conflict, ConflictSide, Merged};
 pub use meter::{Charge, Meter};
+pub use observer::{Failure, Observer, Operation, OperationKind};
 pub use path::VPath;
 pub use reads::Seen;
 pub use search::{SearchMatch, SearchPage, SearchQuery};

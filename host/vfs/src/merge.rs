@@ -69,7 +69,7 @@ impl Sealed {
             return Err(Error::invalid("the session is not nested in another"));
         };
         let child = Snapshot::of(self.session());
-        let conflicts = parent.change(None, |core, world, now| {
+        let outcome = parent.change(None, |core, world, now| {
             let before = core.tree.clone();
             let mut merge = Merge {
                 core,
@@ -84,7 +84,9 @@ impl Sealed {
                 core.tree = before;
             }
             outcome.map(|()| conflicts)
-        })?;
+        });
+        parent.note_merge(self.session().id(), &outcome);
+        let conflicts = outcome?;
         if conflicts.is_empty() {
             self.finish(change);
             return Ok(Merged::Applied);

@@ -146,6 +146,7 @@ impl Workspace {
                 meter: self.meter.clone(),
                 access: Access::ReadWrite,
                 metadata: Metadata::default(),
+                observer: None,
             },
         );
         let handle = BaseHandle::new(full_name, Target::Memory(head));
@@ -258,6 +259,7 @@ impl Workspace {
             meter: self.meter.clone(),
             access: options.access,
             metadata,
+            observer: None,
         })
     }
 

@@ -5,6 +5,7 @@ use crate::content::Pieces;
 use crate::error::{Error, Result};
 use crate::inode::{Body, Ino};
 use crate::lookup::Content;
+use crate::observer::{Operation, OperationKind};
 use crate::reads::{Reads, World};
 use crate::tree::Tree;
 
@@ -21,6 +22,11 @@ impl Session {
     ///
     /// `Quota` at `Limits::savepoints_max`; `Invalid` for a name that is empty or over 256 bytes.
     pub fn savepoint(&self, name: &str) -> Result<()> {
+        let call = Operation::new(OperationKind::Savepoint).to(name);
+        self.noted(call, |_| self.mark(name))
+    }
+
+    fn mark(&self, name: &str) -> Result<()> {
         if name.is_empty() || name.len() > SAVEPOINT_NAME_BYTES_MAX {
             return Err(Error::invalid("a savepoint's name has 1 to 256 bytes"));
         }
@@ -49,6 +55,11 @@ impl Session {
     ///
     /// `NoSuchSavepoint`.
     pub fn restore(&self, name: &str) -> Result<()> {
+        let call = Operation::new(OperationKind::Restore).to(name);
+        self.noted(call, |_| self.go_back(name))
+    }
+
+    fn go_back(&self, name: &str) -> Result<()> {
         self.change(None, |core, _, _| {
             let found = core.savepoints.iter().position(|(other, _)| other == name);
             let index = found.ok_or_else(|| Error::NoSuchSavepoint {
@@ -66,10 +77,12 @@ impl Session {
     ///
     /// `Closed` when the session is not open.
     pub fn rollback(&self) -> Result<()> {
-        self.with(|core, world| {
-            core.status = Status::RolledBack;
-            core.discard(world);
-            Ok(())
+        self.noted(Operation::new(OperationKind::Rollback), |_| {
+            self.with(|core, world| {
+                core.status = Status::RolledBack;
+                core.discard(world);
+                Ok(())
+            })
         })
     }
 

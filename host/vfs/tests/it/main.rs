@@ -6,6 +6,7 @@ mod cost;
 mod descriptor;
 mod diff;
 mod model;
+mod observer;
 mod search;
 mod stale;
 mod support;
