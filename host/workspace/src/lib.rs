@@ -30,6 +30,7 @@ mod ids;
 mod base;
 mod registry;
 
+pub mod audit;
 pub mod change;
 
 mod objects;
