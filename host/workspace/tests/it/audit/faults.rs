@@ -147,6 +147,46 @@ fn a_crash_after_any_call_leaves_a_log_that_verifies_and_goes_on() {
 }
 
 #[test]
+fn a_failure_while_old_segments_go_leaves_a_log_that_verifies() {
+    let retention = AuditRetention {
+        segments_max: Some(2),
+        since: None,
+    };
+    for call in 0.. {
+        let desk = Desk::new();
+        let plan = FaultPlan::new(Fault::NEVER);
+        let dir = FaultDir::wrap(desk.dir(), plan.clone());
+        let log = AuditLog::open(dir, &KEY, small(), desk.clock.clone()).expect("opens");
+        for number in 0..20 {
+            note(&log, &format!("f{number}"));
+            log.flush().expect("writes");
+        }
+        let last_number = desk.intact().last_number;
+        plan.arm(Fault::forever(call, FULL));
+        drop(log.retain(&retention));
+        let fired_count = plan.fired_count();
+        plan.arm(Fault::NEVER);
+        if call % 2 == 0 {
+            desk.intact();
+        }
+        log.retain(&retention).expect("well again");
+        let verified = desk.intact();
+        assert!(verified.last_number > last_number, "call {call}");
+        assert_eq!(verified.losses_count, 0);
+        assert_eq!(
+            desk.folder.entries().expect("ours").count(),
+            3,
+            "call {call}"
+        );
+        assert_eq!(paths(&log).last().map(String::as_str), Some("f19"));
+        if fired_count == 0 {
+            assert!(call > 10, "{call}");
+            break;
+        }
+    }
+}
+
+#[test]
 fn a_full_disk_is_told_refuses_commits_and_is_written_down_later() {
     let desk = Desk::new();
     let plan = FaultPlan::new(Fault::NEVER);

@@ -92,7 +92,7 @@ fn a_removed_doubled_or_swapped_line_is_found() {
             order.iter().flat_map(|at| lines[*at].1.clone()).collect()
         };
         let all: Vec<usize> = (0..lines.len()).collect();
-        for at in 1..lines.len() {
+        for &at in &all[1..] {
             let mut without = all.clone();
             without.remove(at);
             with_file(&desk, name, &join(&without), |desk| match fault(desk) {
