@@ -80,7 +80,7 @@ impl Lines {
     pub(super) fn next(&mut self) -> io::Result<Next<'_>> {
         loop {
             let unread = &self.buffer[self.at..];
-            if let Some(length) = unread.iter().position(|byte| *byte == b'\n') {
+            if let Some(length) = memchr::memchr(b'\n', unread) {
                 let start = self.at;
                 self.at += length + 1;
                 return Ok(Next::Line(&self.buffer[start..self.at]));

@@ -183,7 +183,7 @@ impl<'a> Cursor<'a> {
         self.skip(b"\"")?;
         let mut text = Vec::new();
         loop {
-            let stop = self.rest.iter().position(|b| matches!(b, b'"' | b'\\'))?;
+            let stop = memchr::memchr2(b'"', b'\\', self.rest)?;
             let (plain, rest) = self.rest.split_at(stop);
             text.extend_from_slice(plain);
             self.rest = &rest[1..];

@@ -119,15 +119,19 @@ impl Writer {
 
     /// Writes lines behind the head, in one call; returns where the log ends then.
     fn put(&mut self, head: &Head, parts: &[&[u8]]) -> io::Result<Head> {
-        let mut out = head.link.to_vec();
+        let middles_bytes: usize = parts.iter().map(|part| part.len()).sum();
+        // A middle grows by its number and its link.
+        let mut out = Vec::with_capacity(middles_bytes + middles_bytes / 2);
+        out.extend_from_slice(&head.link);
         out.extend_from_slice(LINE_END);
         let start = out.len();
         let mut after = *head;
         for part in parts {
-            for middle in part.split_inclusive(|byte| *byte == b'\n') {
+            let mut from = 0;
+            for end in memchr::memchr_iter(b'\n', part) {
                 after.number += 1;
-                let middle = middle.strip_suffix(b"\n").unwrap_or(middle);
-                push_chained(&mut out, &self.chain, after.number, middle);
+                push_chained(&mut out, &self.chain, after.number, &part[from..end]);
+                from = end + 1;
             }
         }
         after.link = last_link(&out);
@@ -240,7 +244,7 @@ pub(super) fn head_name() -> Name {
 fn batch(middles: &[u8]) -> (&[u8], usize) {
     let most = middles.len().min(BATCH_BYTES);
     // A line is far shorter than a batch, so that one ends within.
-    let end = middles[..most].iter().rposition(|byte| *byte == b'\n');
+    let end = memchr::memrchr(b'\n', &middles[..most]);
     let taken = end.map_or(middles.len(), |at| at + 1);
     (&middles[..taken], taken)
 }
