@@ -47,6 +47,7 @@ mod core;
 mod ops;
 mod room;
 
+mod observer;
 mod session;
 mod state;
 
@@ -68,6 +69,7 @@ pub use merge::{
     MERGE_LINES_MAX, MergeOptions, Merged, TextMerge, merge_text,
 };
 pub use meter::{Charge, Meter};
+pub use observer::{Failure, Observer, Operation, OperationKind};
 pub use path::VPath;
 pub use reads::Seen;
 pub use search::{SearchMatch, SearchPage, SearchQuery};

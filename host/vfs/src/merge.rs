@@ -191,7 +191,9 @@ impl Sealed {
                 core.reads = reads;
             }
             outcome
-        })?;
+        });
+        parent.note_merge(self.session().id(), &outcome);
+        let outcome = outcome?;
         if !outcome.conflicts.is_empty() {
             return Ok(Merged::Conflicted(outcome.conflicts));
         }

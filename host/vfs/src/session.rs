@@ -24,10 +24,11 @@ pub(crate) use settle::SAVEPOINT_NAME_BYTES_MAX;
 
 use crate::base::Base;
 use crate::core::Core;
-use crate::descriptor::Descriptor;
+use crate::descriptor::{Descriptor, OpenFlags, root_flags};
 use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::meter::Meter;
+use crate::observer::{Observer, Operation, OperationKind};
 use crate::reads::{BaseSlot, Reads, World};
 use crate::spill::Spill;
 use crate::time::{Clock, FixedClock, Timestamp};
@@ -46,6 +47,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     access: Access,
     metadata: Metadata,
+    observer: Option<Arc<dyn Observer>>,
     parent: Option<Session>,
     depth: u32,
     /// How the session ended, for those that are nested in it to see without its lock.
@@ -80,6 +82,8 @@ pub struct SessionOptions {
     pub keep_pristine: bool,
     /// Dropped together with the session; never looked at.
     pub tenure: Option<Arc<dyn Any + Send + Sync>>,
+    /// Who is told of every operation. A session begun from another does not inherit it.
+    pub observer: Option<Arc<dyn Observer>>,
 }
 
 /// Whether a session may change anything.
@@ -150,6 +154,13 @@ impl Session {
     ///
     /// `Closed` when this session is not open, `Quota` at `Limits::nesting_depth_max`.
     pub fn begin_nested(&self, options: SessionOptions) -> Result<Self> {
+        let id = self.observer().map(|_| options.id.clone());
+        let mut call = Operation::new(OperationKind::Nest);
+        call.target = id.as_deref();
+        self.noted(call, |_| self.nest(options))
+    }
+
+    fn nest(&self, options: SessionOptions) -> Result<Self> {
         let depth = self.inner.depth + 1;
         let limit = self.inner.world.limits.nesting_depth_max;
         if depth > limit {
@@ -183,6 +194,13 @@ impl Session {
     ///
     /// `Closed` when this session is not open.
     pub fn fork(&self, options: SessionOptions) -> Result<Self> {
+        let id = self.observer().map(|_| options.id.clone());
+        let mut call = Operation::new(OperationKind::Fork);
+        call.target = id.as_deref();
+        self.noted(call, |_| self.branch(options))
+    }
+
+    fn branch(&self, options: SessionOptions) -> Result<Self> {
         let core = self.with(|core, _| {
             Ok(Core::new(
                 core.start.clone(),
@@ -244,15 +262,18 @@ impl Session {
             clock: options.clock,
             access: options.access,
             metadata: options.metadata,
+            observer: options.observer,
             parent,
             depth,
             ended: OnceLock::new(),
             core: Mutex::new(core),
             _tenure: options.tenure,
         };
-        Self {
+        let session = Self {
             inner: Arc::new(inner),
-        }
+        };
+        session.note(&Operation::new(OperationKind::Begin));
+        session
     }
 
     /// The session's identity.
@@ -310,7 +331,9 @@ impl Session {
     ///
     /// `Closed` when the session is not open.
     pub fn root(&self) -> Result<Descriptor> {
-        Descriptor::root(self)
+        let mut call = Operation::at(OperationKind::Open, "");
+        call.flags = Some((OpenFlags::default(), root_flags(self.access())));
+        self.noted(call, |_| Descriptor::root(self))
     }
 
     /// Number of the root directory in `Stat::ino`.
@@ -320,6 +343,10 @@ impl Session {
 
     pub(crate) fn world(&self) -> &World {
         &self.inner.world
+    }
+
+    pub(crate) fn observer(&self) -> Option<&Arc<dyn Observer>> {
+        self.inner.observer.as_ref()
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -402,6 +429,9 @@ impl Drop for Inner {
         // One that was settled gave everything back then.
         if matches!(core.status, Status::Open | Status::Settling) {
             core.discard(&self.world);
+            if let Some(observer) = &self.observer {
+                observer.note(&Operation::new(OperationKind::Discard));
+            }
         }
     }
 }
@@ -428,6 +458,7 @@ impl Default for SessionOptions {
             spill: None,
             keep_pristine: false,
             tenure: None,
+            observer: None,
         }
     }
 }

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
-use vfs::{Base, Session};
+use vfs::{Base, Metadata, Observer, Session};
 
+use crate::audit::{AuditLog, AuditObserver, AuditSubject};
 use crate::directory::{Ability, Engine, View};
 use crate::error::{Result, WorkspaceError};
 
@@ -96,6 +97,25 @@ impl BaseHandle {
             Target::Directory(engine) => engine.checkpoint(),
             Target::Memory(_) => Ok(()),
         }
+    }
+
+    /// What the operations of the sessions of a directory are logged by; `None` in memory.
+    pub fn audit(&self) -> Option<&Arc<AuditLog>> {
+        match &self.target {
+            Target::Directory(engine) => Some(engine.audit()),
+            Target::Memory(_) => None,
+        }
+    }
+
+    /// What is told of every operation of a session.
+    pub(crate) fn observer(&self, session: &str, metadata: &Metadata) -> Option<Arc<dyn Observer>> {
+        let subject = AuditSubject {
+            session,
+            metadata,
+            base: &self.name,
+        };
+        let log = self.audit()?;
+        Some(AuditObserver::new(log, &subject))
     }
 
     /// Waits for the turn to commit.

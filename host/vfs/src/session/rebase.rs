@@ -8,6 +8,7 @@ use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::inode::Ino;
 use crate::merge::{Conflict, ConflictPolicy, Outcome, Snapshot, carry_open, replay};
+use crate::observer::{Operation, OperationKind};
 use crate::path::VPath;
 use crate::reads::Reads;
 use crate::tree::Tree;
@@ -42,7 +43,7 @@ impl Session {
                 "a nested session is rebased onto its parent, not onto a base",
             ));
         }
-        self.move_onto(policy, || {
+        self.move_noted(policy, || {
             let core = Core::new(Tree::default(), Tree::default(), Reads::default());
             Ok((core, base))
         })
@@ -57,12 +58,22 @@ impl Session {
         let Some(parent) = self.parent().cloned() else {
             return Err(Error::invalid("the session is not nested in another"));
         };
-        self.move_onto(policy, || {
+        self.move_noted(policy, || {
             parent.with(|core, world| {
                 let tree = core.tree.clone();
                 let core = Core::new(tree.clone(), tree, core.reads.share_nested());
                 Ok((core, world.base.get()))
             })
+        })
+    }
+
+    fn move_noted(
+        &self,
+        policy: ConflictPolicy,
+        onto: impl FnOnce() -> Result<(Core, Arc<dyn Base>)>,
+    ) -> Result<Rebased> {
+        self.noted(Operation::new(OperationKind::Rebase), |_| {
+            self.move_onto(policy, onto)
         })
     }
 

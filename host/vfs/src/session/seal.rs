@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::inode::Ino;
 use crate::limits::READ_BYTES_MAX;
 use crate::lookup::Content;
+use crate::observer::{Operation, OperationKind};
 use crate::ops::{leads_out, link_denied};
 use crate::path::VPath;
 use crate::reads::{Seen, Touched};
@@ -35,7 +36,9 @@ impl Session {
     ///
     /// `Closed`; `Quota` over `Limits::visited_max` objects.
     pub fn changes(&self) -> Result<Vec<ChangeEntry>> {
-        self.present_change_set().map(|set| set.entries())
+        self.noted(Operation::new(OperationKind::Changes), |_| {
+            self.present_change_set().map(|set| set.entries())
+        })
     }
 
     pub(crate) fn present_change_set(&self) -> Result<ChangeSet> {
@@ -51,6 +54,10 @@ impl Session {
     /// `Closed` when the session is not open; `Denied` when it is read-only, or when a link was
     /// moved to where it leads out; `InvalidPath` when something was moved too deep.
     pub fn seal(&self) -> Result<Sealed> {
+        self.noted(Operation::new(OperationKind::Seal), |_| self.freeze())
+    }
+
+    fn freeze(&self) -> Result<Sealed> {
         let touched = self.change(None, |core, _, _| {
             core.status = Status::Settling;
             Ok(core.reads.touched().cloned())
@@ -233,6 +240,8 @@ impl Sealed {
         let status = Status::Committed(change.to_owned());
         self.session
             .with_any_status(|core, _| self.session.end(core, status));
+        self.session
+            .note(&Operation::new(OperationKind::Commit).to(change));
     }
 
     /// Keeps only the changes at or below these paths, with what they cannot be applied without:
@@ -260,7 +269,9 @@ impl Sealed {
     ///
     /// It still has all of its changes, over the base as it was: whoever calls this
     /// [rebases](Session::rebase) it, and what was applied vanishes from its changes.
-    pub fn finish_part(self, _change: &str) {
+    pub fn finish_part(self, change: &str) {
+        self.session
+            .note(&Operation::new(OperationKind::Commit).to(change));
         drop(self);
     }
 
@@ -271,10 +282,15 @@ impl Sealed {
 
 impl Drop for Sealed {
     fn drop(&mut self) {
-        self.session.with_any_status(|core, _| {
-            if core.status == Status::Settling {
+        let reopened = self.session.with_any_status(|core, _| {
+            let settling = core.status == Status::Settling;
+            if settling {
                 core.status = Status::Open;
             }
+            settling
         });
+        if reopened {
+            self.session.note(&Operation::new(OperationKind::Reopen));
+        }
     }
 }

@@ -10,6 +10,7 @@ mod merge_nested;
 mod merge_rebase;
 mod merge_text;
 mod model;
+mod observer;
 mod saved;
 mod search;
 mod spill;

@@ -54,7 +54,13 @@ fn merge(
     )?;
     let id = ChangeId::of_encoding(&encoding);
     let entries = sealed.change_set().entries();
-    match sealed.merge_into_parent(&id.to_string(), &MergeOptions::default())? {
+    match sealed.merge_into_parent(
+        &id.to_string(),
+        &MergeOptions {
+            policy: options.on_conflict,
+            isolation: options.isolation,
+        },
+    )? {
         Merged::Conflicted(conflicts) => Ok(CommitOutcome::Conflicted(conflicts)),
         Merged::Applied { .. } => Ok(CommitOutcome::Applied(ChangeInfo {
             id,
