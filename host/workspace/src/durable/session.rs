@@ -197,7 +197,8 @@ impl DurableSession {
         let outcome = commit(&self.session);
         match &outcome {
             Ok(CommitOutcome::Applied(change)) => self.settled(Some(change.id)).ok(),
-            Err(WorkspaceError::NotDurable { change, .. }) => self.settled(Some(*change)).ok(),
+            // It is recorded; the next to open the base completes it.
+            Err(WorkspaceError::NeedsRecovery { change, .. }) => self.settled(Some(*change)).ok(),
             Ok(CommitOutcome::Unchanged) => self.settled(None).ok(),
             Ok(CommitOutcome::Conflicted(_)) => self.reopened().ok(),
             // Whether it was recorded is for the history to say.

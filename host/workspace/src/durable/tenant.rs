@@ -27,13 +27,13 @@ impl Workspace {
         durable: &DurableOptions,
     ) -> Result<DurableSession> {
         require_directory(base)?;
+        let (tree, generation) = base.tree();
         let origin = Origin {
             base: base.clone(),
-            generation: base.generation(),
+            generation,
         };
-        let generation = origin.generation;
         let options = self.session_options(origin, options)?;
-        Ok(store.begin(&base.tree(), generation, options, durable)?)
+        Ok(store.begin(&tree, generation, options, durable)?)
     }
 
     /// Goes on with a session as it was saved last, whichever process that was.
@@ -55,7 +55,9 @@ impl Workspace {
             generation: taken.base_generation(),
         };
         let options = self.options_of(id.to_string(), origin, None)?;
-        Ok(taken.load(base.tree(), options)?)
+        // What the session saw of an earlier generation is in its read set.
+        let (tree, _) = base.tree();
+        Ok(taken.load(tree, options)?)
     }
 
     /// Begins a durable session beside another, from its present state.
