@@ -4,11 +4,13 @@
 
 use std::hint::black_box;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use cap_tempfile::TempDir;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use session_fs_vfs::{
-    Base, DescriptorFlags, DirectoryBase, EmptyBase, OpenFlags, Session, SessionOptions,
+    Base, DescriptorFlags, DirectoryBase, EmptyBase, Observer, OpenFlags, Operation, Session,
+    SessionOptions,
 };
 
 struct Files {
@@ -135,6 +137,47 @@ fn reads(c: &mut Criterion) {
     }
 }
 
+/// Counts what it is told: what the hook itself costs.
+#[derive(Debug, Default)]
+struct Counter(AtomicU64);
+
+impl Observer for Counter {
+    fn note(&self, operation: &Operation<'_>) {
+        self.0.fetch_add(operation.calls, Ordering::Relaxed);
+    }
+}
+
+fn observed(c: &mut Criterion) {
+    let files = files(100, 4_096);
+    let mut group = c.benchmark_group("observer");
+    for (what, observer) in [
+        ("without", None),
+        (
+            "with",
+            Some(Arc::new(Counter::default()) as Arc<dyn Observer>),
+        ),
+    ] {
+        let options = SessionOptions {
+            observer,
+            ..SessionOptions::default()
+        };
+        let session = Session::begin(files.base.clone(), options);
+        session.stat("d0/f7").expect("there");
+        let root = session.root().expect("open");
+        let flags = DescriptorFlags::default();
+        let file = root
+            .open_at("d0/f7", true, OpenFlags::default(), flags)
+            .expect("there");
+        group.bench_function(format!("second stat {what}"), |b| {
+            b.iter(|| session.stat("d0/f7").expect("there"));
+        });
+        group.bench_function(format!("read 4 KiB through a handle {what}"), |b| {
+            b.iter(|| file.read_at(0, 1 << 20).expect("there"));
+        });
+    }
+    group.finish();
+}
+
 fn writes(c: &mut Criterion) {
     let session = empty();
     c.bench_function("write 4 KiB over", |b| {
@@ -187,5 +230,5 @@ fn nesting(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, states, reads, writes, nesting);
+criterion_group!(benches, states, reads, observed, writes, nesting);
 criterion_main!(benches);

@@ -7,9 +7,11 @@
 
 mod collect;
 mod entries;
+mod select;
 
 use std::sync::Arc;
 
+pub(crate) use collect::differing_names;
 pub use entries::{ChangeEntry, ChangeKind};
 
 use crate::Kind;
@@ -99,6 +101,24 @@ impl ChangeSet {
     /// Whether the session changed nothing.
     pub fn is_empty(&self) -> bool {
         self.departures.is_empty() && self.arrivals.is_empty() && self.updates.is_empty()
+    }
+
+    /// How many changes there are.
+    pub(crate) fn len(&self) -> usize {
+        self.departures.len() + self.arrivals.len() + self.updates.len()
+    }
+
+    /// The changes that have no part in the paths told; a rename has two.
+    pub(crate) fn without(&self, drops: impl Fn(&VPath) -> bool) -> Self {
+        let other = |path: &Option<VPath>| path.as_ref().is_some_and(&drops);
+        let mut rest = self.clone();
+        rest.departures
+            .retain(|gone| !drops(&gone.path) && !other(&gone.moved_to));
+        rest.arrivals
+            .retain(|come| !drops(&come.path) && !other(&come.moved_from));
+        rest.updates
+            .retain(|update| !drops(&update.path) && !drops(&update.source));
+        rest
     }
 
     /// What departed from a path.

@@ -5,6 +5,7 @@
 
 mod at;
 mod cursor;
+mod trail;
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,13 +13,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 pub use cursor::DirCursor;
 use parking_lot::Mutex;
+use trail::Trail;
 
 use crate::content::CONTENT_BYTES_MAX;
 use crate::error::{Error, Result};
 use crate::inode::Ino;
 use crate::limits::READ_BYTES_MAX;
+use crate::observer::OperationKind;
 use crate::reads::Child;
-use crate::session::{BaseFileSlot, Session};
+use crate::session::{Access, BaseFileSlot, Session};
 use crate::time::NewTime;
 use crate::{Kind, Stat};
 
@@ -61,22 +64,21 @@ struct Handle {
     /// The right to change what is below: inherited, whether or not `flags` asked for it.
     may_mutate: bool,
     base_file: Mutex<BaseFileSlot>,
+    /// What is kept for the observer; none without one.
+    trail: Option<Box<Trail>>,
 }
 
 impl Descriptor {
     pub(crate) fn root(session: &Session) -> Result<Self> {
-        let may_mutate = session.access() == crate::session::Access::ReadWrite;
-        let flags = DescriptorFlags {
-            read: true,
-            write: false,
-            mutate_directory: may_mutate,
-        };
+        let flags = root_flags(session.access());
+        let may_mutate = flags.mutate_directory;
         session.with(|core, world| core.open_handle(world, Ino::ROOT, flags.write))?;
         Ok(Self::opened(
             session,
             (Ino::ROOT, Kind::Directory),
             flags,
             may_mutate,
+            Trail::of(session, String::new),
         ))
     }
 
@@ -86,6 +88,7 @@ impl Descriptor {
         (ino, kind): Child,
         flags: DescriptorFlags,
         may_mutate: bool,
+        trail: Option<Box<Trail>>,
     ) -> Self {
         let handle = Handle {
             session: session.clone(),
@@ -94,6 +97,7 @@ impl Descriptor {
             flags,
             may_mutate,
             base_file: Mutex::new(None),
+            trail,
         };
         Self {
             handle: Arc::new(handle),
@@ -123,8 +127,10 @@ impl Descriptor {
     ///
     /// `BadDescriptor` when a restore undid the object.
     pub fn stat(&self) -> Result<Stat> {
-        self.session()
-            .with(|core, world| core.view(world).stat(self.handle.ino))
+        self.noted(OperationKind::Stat, 0, || {
+            self.session()
+                .with(|core, world| core.view(world).stat(self.handle.ino))
+        })
     }
 
     /// Reads up to `length` bytes from `offset`, at most [`READ_BYTES_MAX`]; empty at the end.
@@ -135,6 +141,14 @@ impl Descriptor {
     /// `i64::MAX`; `Stale` when the base file
     /// changed after the session saw it.
     pub fn read_at(&self, offset: u64, length: usize) -> Result<Bytes> {
+        let read = self.read_part(offset, length);
+        if let Some(trail) = &self.handle.trail {
+            trail.note_read(self.session(), &read);
+        }
+        read
+    }
+
+    fn read_part(&self, offset: u64, length: usize) -> Result<Bytes> {
         if !self.handle.flags.read || self.handle.kind != Kind::File {
             return Err(Error::BadDescriptor);
         }
@@ -160,9 +174,11 @@ impl Descriptor {
     /// `BadDescriptor` without the right to write; `Quota` or `FileTooLarge`, nothing being
     /// written then.
     pub fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<()> {
-        self.check_writable()?;
-        self.session().change(None, |core, world, now| {
-            core.write_at(world, self.handle.ino, offset, bytes, now, "the file")
+        self.noted_write(OperationKind::Write, bytes, || {
+            self.check_writable()?;
+            self.session().change(None, |core, world, now| {
+                core.write_at(world, self.handle.ino, offset, bytes, now, "the file")
+            })
         })
     }
 
@@ -172,9 +188,11 @@ impl Descriptor {
     ///
     /// As [`Descriptor::write_at`].
     pub fn append(&self, bytes: &[u8]) -> Result<()> {
-        self.check_writable()?;
-        self.session().change(None, |core, world, now| {
-            core.append(world, self.handle.ino, bytes, now, "the file")
+        self.noted_write(OperationKind::Append, bytes, || {
+            self.check_writable()?;
+            self.session().change(None, |core, world, now| {
+                core.append(world, self.handle.ino, bytes, now, "the file")
+            })
         })
     }
 
@@ -184,9 +202,11 @@ impl Descriptor {
     ///
     /// `BadDescriptor` without the right to write; `FileTooLarge`.
     pub fn set_size(&self, size: u64) -> Result<()> {
-        self.check_writable()?;
-        self.session().change(None, |core, world, now| {
-            core.set_size(world, self.handle.ino, size, now, "the file")
+        self.noted(OperationKind::Truncate, size, || {
+            self.check_writable()?;
+            self.session().change(None, |core, world, now| {
+                core.set_size(world, self.handle.ino, size, now, "the file")
+            })
         })
     }
 
@@ -196,8 +216,10 @@ impl Descriptor {
     ///
     /// `Denied` in a read-only session.
     pub fn set_times(&self, accessed: NewTime, modified: NewTime) -> Result<()> {
-        self.session().change(None, |core, world, now| {
-            core.set_times(world, self.handle.ino, accessed, modified, now)
+        self.noted(OperationKind::SetTimes, 0, || {
+            self.session().change(None, |core, world, now| {
+                core.set_times(world, self.handle.ino, accessed, modified, now)
+            })
         })
     }
 
@@ -208,7 +230,10 @@ impl Descriptor {
     ///
     /// `Closed` when the session is not open.
     pub fn sync(&self) -> Result<()> {
-        self.session().with(|_, _| Ok(()))
+        self.note_rest();
+        self.noted(OperationKind::Sync, 0, || {
+            self.session().with(|_, _| Ok(()))
+        })
     }
 
     /// Whether two descriptors are open on one object.
@@ -227,6 +252,10 @@ impl Descriptor {
     ///
     /// `NotADirectory`; `Quota` for a directory over `Limits::listing_entries_max`.
     pub fn read_dir(&self) -> Result<DirCursor> {
+        self.noted(OperationKind::List, 0, || self.snapshot())
+    }
+
+    fn snapshot(&self) -> Result<DirCursor> {
         self.check_directory()?;
         if !self.handle.flags.read {
             return Err(Error::BadDescriptor);
@@ -254,6 +283,15 @@ impl Descriptor {
     }
 }
 
+/// What the descriptor of a session's root allows.
+pub(crate) fn root_flags(access: Access) -> DescriptorFlags {
+    DescriptorFlags {
+        read: true,
+        write: false,
+        mutate_directory: access == Access::ReadWrite,
+    }
+}
+
 impl Drop for Handle {
     fn drop(&mut self) {
         let last_writer = self
@@ -261,6 +299,9 @@ impl Drop for Handle {
             .with_any_status(|core, _| core.close_handle(self.ino, self.flags.write));
         if last_writer {
             self.session.compact(self.ino);
+        }
+        if let Some(trail) = &self.trail {
+            trail.close(&self.session);
         }
     }
 }

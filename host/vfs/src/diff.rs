@@ -13,6 +13,7 @@ use self::rows::Row;
 use crate::Kind;
 use crate::change::Side;
 use crate::error::{Error, Result};
+use crate::observer::{Operation, OperationKind};
 use crate::path::VPath;
 use crate::session::Session;
 
@@ -32,6 +33,10 @@ impl Session {
     /// `Quota` over `Limits::diff_bytes_max`; `Stale` when a base file that changed was changed
     /// outside as well.
     pub fn diff(&self) -> Result<String> {
+        self.noted(Operation::new(OperationKind::Diff), |_| self.as_text())
+    }
+
+    fn as_text(&self) -> Result<String> {
         let set = self.present_change_set()?;
         let rows = self.with(|core, world| rows::rows(core, world, &set))?;
         let mut text = String::new();

@@ -47,6 +47,7 @@ mod core;
 mod ops;
 mod room;
 
+mod observer;
 mod session;
 mod state;
 
@@ -63,12 +64,16 @@ pub use descriptor::{Descriptor, DescriptorFlags, DirCursor, OpenFlags};
 pub use diff::{DiffFile, unified_diff};
 pub use error::{DenialReason, Error, ErrorKind, PathFault, Result};
 pub use limits::{Limits, READ_BYTES_MAX};
-pub use merge::{Conflict, ConflictSide, Merged};
+pub use merge::{
+    Conflict, ConflictPolicy, ConflictReason, ConflictSide, Hunk, Isolation, MERGE_BYTES_MAX,
+    MERGE_LINES_MAX, MergeOptions, Merged, TextMerge, merge_text,
+};
 pub use meter::{Charge, Meter};
+pub use observer::{Failure, Observer, Operation, OperationKind};
 pub use path::VPath;
 pub use reads::Seen;
 pub use search::{SearchMatch, SearchPage, SearchQuery};
-pub use session::{Access, Metadata, Page, Sealed, Session, SessionOptions, Status};
+pub use session::{Access, Metadata, Page, Rebased, Sealed, Session, SessionOptions, Status};
 pub use spill::Spill;
 pub use state::SavedState;
 pub use store::{Digest, Name, NameError};

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::inode::{Body, Directory, Ino, Inode, Link, Slot, Times};
 use crate::limits::LISTING_ENTRIES;
 use crate::path::VPath;
-use crate::reads::{Child, Pristine, Reads, World};
+use crate::reads::{Child, Pristine, Reads, Touch, World};
 use crate::reserved;
 use crate::tree::Tree;
 use crate::{DirEntry, Kind, Name, Stat};
@@ -74,6 +74,7 @@ impl View<'_> {
         if dir == Ino::ROOT && reserved::is_store_name(name) {
             return Ok(None);
         }
+        self.reads.touch_name(self.world, dir, name)?;
         if let Some(held) = self.tree.get(dir) {
             let Some(directory) = held.as_directory() else {
                 return Ok(None);
@@ -90,6 +91,7 @@ impl View<'_> {
 
     /// What is known of an object.
     pub(crate) fn node(&mut self, ino: Ino) -> Result<Node> {
+        self.reads.touch(self.world, ino, Touch::Stat)?;
         match self.tree.get(ino) {
             Some(inode) => Ok(Node::Held(inode.clone())),
             None => self.reads.stat(self.world, ino).map(Node::Base),
@@ -118,6 +120,7 @@ impl View<'_> {
 
     /// Where a link leads.
     pub(crate) fn target(&mut self, ino: Ino) -> Result<Option<Arc<str>>> {
+        self.reads.touch(self.world, ino, Touch::Content)?;
         match self.node(ino)? {
             Node::Held(inode) => match &inode.body {
                 Body::Symlink(target) => Ok(Some(target.clone())),
@@ -132,6 +135,7 @@ impl View<'_> {
 
     /// What is needed to read a file's bytes later, without the session's lock.
     pub(crate) fn content(&mut self, ino: Ino) -> Result<Option<Content>> {
+        self.reads.touch(self.world, ino, Touch::Content)?;
         let (pieces, origin) = match self.node(ino)? {
             Node::Held(inode) => match inode.as_file() {
                 Some(file) => {
@@ -179,6 +183,7 @@ impl View<'_> {
         after: Option<&str>,
         entries_max: usize,
     ) -> Result<(Vec<DirEntry>, bool)> {
+        self.reads.touch(self.world, dir, Touch::Listing)?;
         let held = self.tree.get(dir).cloned();
         let directory = held.as_ref().and_then(|inode| inode.as_directory());
         let listing = match (&held, directory) {
@@ -206,6 +211,7 @@ impl View<'_> {
 
     /// Whether a directory has no entries, at the least cost there is.
     pub(crate) fn is_empty(&mut self, dir: Ino) -> Result<bool> {
+        self.reads.touch(self.world, dir, Touch::Listing)?;
         let hidden = self.tree.get(dir).and_then(|inode| inode.as_directory());
         let hidden = hidden.map_or(0, |directory| directory.slots.len());
         if let Some(directory) = self.tree.get(dir).and_then(|inode| inode.as_directory())

@@ -6,6 +6,7 @@
 mod known;
 mod pristine;
 mod saved;
+mod touched;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,8 +16,10 @@ use imbl::{OrdMap, OrdSet};
 pub(crate) use known::Known;
 pub use known::Seen;
 use known::{SEEN_BYTES, listing_bytes};
+use parking_lot::RwLock;
 pub(crate) use pristine::Pristine;
 pub(crate) use saved::Added;
+pub(crate) use touched::{Touch, Touched};
 
 use crate::base::{Base, BaseEntry, BaseStat};
 use crate::error::{Error, Result};
@@ -31,7 +34,7 @@ use crate::{Kind, Name};
 /// What every lookup of a session needs and none changes.
 #[derive(Debug)]
 pub(crate) struct World {
-    pub(crate) base: Arc<dyn Base>,
+    pub(crate) base: BaseSlot,
     pub(crate) family: Arc<Family>,
     pub(crate) meter: Arc<Meter>,
     /// The account of contents alone where there is a spill; else the session's own.
@@ -50,6 +53,8 @@ pub(crate) struct Reads {
     absent: OrdSet<Link>,
     /// Contents of base files from before the session changed them; they pay for themselves.
     pristine: OrdMap<Ino, Pristine>,
+    /// What a nested session read of what it began from; `None` in one that is not nested.
+    touched: Option<Touched>,
     /// Pays for what was added since this was last shared.
     charge: Option<Charge>,
     /// Pays for what is shared, for as long as anybody shares it.
@@ -73,7 +78,39 @@ impl Drop for Paid {
     }
 }
 
+/// The base of a session, which a rebase exchanges.
+#[derive(Debug)]
+pub(crate) struct BaseSlot(RwLock<Arc<dyn Base>>);
+
+impl BaseSlot {
+    pub(crate) fn new(base: Arc<dyn Base>) -> Self {
+        Self(RwLock::new(base))
+    }
+
+    pub(crate) fn get(&self) -> Arc<dyn Base> {
+        self.0.read().clone()
+    }
+
+    pub(crate) fn set(&self, base: Arc<dyn Base>) {
+        *self.0.write() = base;
+    }
+}
+
 impl World {
+    /// The same with another base.
+    pub(crate) fn over(&self, base: Arc<dyn Base>) -> Self {
+        Self {
+            base: BaseSlot::new(base),
+            family: self.family.clone(),
+            meter: self.meter.clone(),
+            contents: self.contents.clone(),
+            home: self.home.clone(),
+            spill: self.spill.clone(),
+            keep_pristine: self.keep_pristine,
+            limits: self.limits.clone(),
+        }
+    }
+
     /// The error of a base object that is no longer what the session saw.
     pub(crate) fn stale(&self, ino: Ino) -> Error {
         Error::Stale {
@@ -105,6 +142,7 @@ impl Reads {
             seen: self.seen.clone(),
             absent: self.absent.clone(),
             pristine: self.pristine.clone(),
+            touched: self.touched.clone(),
             charge: None,
             shared: self.shared.clone(),
         }
@@ -155,6 +193,9 @@ impl Reads {
                 self.pristine.insert(*ino, pristine.clone());
             }
         }
+        if let (Some(touched), Some(others)) = (&mut self.touched, &other.touched) {
+            touched.absorb(others);
+        }
         Ok(())
     }
 
@@ -173,7 +214,7 @@ impl Reads {
             return Err(Error::BadDescriptor);
         }
         let path = world.family.base_path(ino);
-        let Some(stat) = world.base.describe(&path)? else {
+        let Some(stat) = world.base.get().describe(&path)? else {
             return Err(world.stale(ino));
         };
         if self
@@ -209,7 +250,7 @@ impl Reads {
             return Ok(Some((ino, seen.stat().kind)));
         }
         let path = world.family.base_path(dir).join(name);
-        let Some(stat) = world.base.describe(&path)? else {
+        let Some(stat) = world.base.get().describe(&path)? else {
             self.grow(world, SEEN_BYTES)?;
             self.absent.insert(link);
             return Ok(None);
@@ -226,7 +267,10 @@ impl Reads {
             return Ok(listing.clone());
         }
         let path = world.family.base_path(dir);
-        let listing = world.base.list(&path, world.limits.listing_entries_max)?;
+        let listing = world
+            .base
+            .get()
+            .list(&path, world.limits.listing_entries_max)?;
         let listing = self.reconcile(world, dir, without_store(dir, listing));
         self.grow(world, listing_bytes(&listing))?;
         self.seen.insert(dir, known.with_listing(listing.clone()));
@@ -281,7 +325,7 @@ impl Reads {
             return Ok(target.clone());
         }
         let path = world.family.base_path(ino);
-        let target = world.base.read_link(&path, known.stat())?;
+        let target = world.base.get().read_link(&path, known.stat())?;
         self.grow(world, target.len() as u64)?;
         self.seen.insert(ino, known.with_target(target.clone()));
         Ok(target)
@@ -314,6 +358,61 @@ impl Reads {
     /// Every name that was looked for and not found, in no order.
     pub(crate) fn absences(&self) -> impl Iterator<Item = &Link> {
         self.absent.iter()
+    }
+
+    /// The same knowledge for a nested session, of which nothing is read yet.
+    pub(crate) fn share_nested(&mut self) -> Self {
+        let touched = Some(Touched::default());
+        Self {
+            touched,
+            ..self.share()
+        }
+    }
+
+    /// What a nested session read of what it began from.
+    pub(crate) fn touched(&self) -> Option<&Touched> {
+        self.touched.as_ref()
+    }
+
+    /// Stops recording what is read, until [`Reads::put_touched`].
+    pub(crate) fn take_touched(&mut self) -> Option<Touched> {
+        self.touched.take()
+    }
+
+    pub(crate) fn put_touched(&mut self, touched: Option<Touched>) {
+        self.touched = touched;
+    }
+
+    /// Records that a name was looked up.
+    pub(crate) fn touch_name(&mut self, world: &World, dir: Ino, name: &Name) -> Result<()> {
+        let Some(touched) = &self.touched else {
+            return Ok(());
+        };
+        let link = Link {
+            parent: dir,
+            name: name.clone(),
+        };
+        if !touched.has_name(&link) {
+            self.grow(world, SEEN_BYTES)?;
+            if let Some(touched) = &mut self.touched {
+                touched.add_name(link);
+            }
+        }
+        Ok(())
+    }
+
+    /// Records that an object was read.
+    pub(crate) fn touch(&mut self, world: &World, ino: Ino, how: Touch) -> Result<()> {
+        let Some(touched) = &self.touched else {
+            return Ok(());
+        };
+        if !touched.has(ino, how) {
+            self.grow(world, SEEN_BYTES)?;
+            if let Some(touched) = &mut self.touched {
+                touched.add(ino, how);
+            }
+        }
+        Ok(())
     }
 
     fn remember(&mut self, world: &World, ino: Ino, stat: BaseStat) -> Result<Arc<BaseStat>> {

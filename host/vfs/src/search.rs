@@ -7,6 +7,7 @@ use crate::diff::is_binary;
 use crate::error::{Error, Result};
 use crate::inode::Ino;
 use crate::lookup::Content;
+use crate::observer::{Operation, OperationKind};
 use crate::path::{PATH_DEPTH_MAX, VPath};
 use crate::session::{Budget, Session};
 use crate::{Kind, Name};
@@ -66,6 +67,12 @@ impl Session {
     /// `Invalid` for a glob, pattern or cursor that cannot be used; `Quota` over
     /// `Limits::visited_max` objects.
     pub fn search(&self, query: &SearchQuery) -> Result<SearchPage> {
+        let mut call = Operation::new(OperationKind::Search);
+        call.path = query.glob.as_deref();
+        self.noted(call, |_| self.find(query))
+    }
+
+    fn find(&self, query: &SearchQuery) -> Result<SearchPage> {
         let most = self.limits().page_entries_max;
         let matches_max = if query.matches_max == 0 {
             most

@@ -7,26 +7,29 @@ mod edit;
 mod files;
 mod mode;
 mod names;
+mod rebase;
 mod seal;
 mod settle;
 
 use std::any::Any;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 pub(crate) use files::BaseFileSlot;
-pub(crate) use names::Budget;
+pub(crate) use names::{Budget, remove_child};
 use parking_lot::Mutex;
+pub use rebase::Rebased;
 pub use seal::Sealed;
 pub(crate) use settle::SAVEPOINT_NAME_BYTES_MAX;
 
 use crate::base::Base;
 use crate::core::Core;
-use crate::descriptor::Descriptor;
+use crate::descriptor::{Descriptor, OpenFlags, root_flags};
 use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::meter::Meter;
-use crate::reads::{Reads, World};
+use crate::observer::{Observer, Operation, OperationKind};
+use crate::reads::{BaseSlot, Reads, World};
 use crate::spill::Spill;
 use crate::time::{Clock, FixedClock, Timestamp};
 use crate::tree::{Family, Tree};
@@ -44,8 +47,11 @@ struct Inner {
     clock: Arc<dyn Clock>,
     access: Access,
     metadata: Metadata,
+    observer: Option<Arc<dyn Observer>>,
     parent: Option<Session>,
     depth: u32,
+    /// How the session ended, for those that are nested in it to see without its lock.
+    ended: OnceLock<Status>,
     core: Mutex<Core>,
     /// Last, so that it outlives what the session gives back.
     _tenure: Option<Arc<dyn Any + Send + Sync>>,
@@ -76,6 +82,8 @@ pub struct SessionOptions {
     pub keep_pristine: bool,
     /// Dropped together with the session; never looked at.
     pub tenure: Option<Arc<dyn Any + Send + Sync>>,
+    /// Who is told of every operation. A session begun from another does not inherit it.
+    pub observer: Option<Arc<dyn Observer>>,
 }
 
 /// Whether a session may change anything.
@@ -114,6 +122,13 @@ pub enum Status {
     Committed(String),
     /// What it changed was thrown away.
     RolledBack,
+    /// A session that it is nested in ended; all it can do is to be rolled back.
+    Orphaned {
+        /// The id of that session, the nearest one.
+        ancestor: String,
+        /// How that one ended.
+        ended: Box<Self>,
+    },
 }
 
 /// One page of a listing.
@@ -139,6 +154,13 @@ impl Session {
     ///
     /// `Closed` when this session is not open, `Quota` at `Limits::nesting_depth_max`.
     pub fn begin_nested(&self, options: SessionOptions) -> Result<Self> {
+        let id = self.observer().map(|_| options.id.clone());
+        let mut call = Operation::new(OperationKind::Nest);
+        call.target = id.as_deref();
+        self.noted(call, |_| self.nest(options))
+    }
+
+    fn nest(&self, options: SessionOptions) -> Result<Self> {
         let depth = self.inner.depth + 1;
         let limit = self.inner.world.limits.nesting_depth_max;
         if depth > limit {
@@ -153,7 +175,7 @@ impl Session {
             Ok(Core::new(
                 core.tree.clone(),
                 core.tree.clone(),
-                core.reads.share(),
+                core.reads.share_nested(),
             ))
         })?;
         // What it takes counts against this session too, which holds it after a commit.
@@ -172,6 +194,13 @@ impl Session {
     ///
     /// `Closed` when this session is not open.
     pub fn fork(&self, options: SessionOptions) -> Result<Self> {
+        let id = self.observer().map(|_| options.id.clone());
+        let mut call = Operation::new(OperationKind::Fork);
+        call.target = id.as_deref();
+        self.noted(call, |_| self.branch(options))
+    }
+
+    fn branch(&self, options: SessionOptions) -> Result<Self> {
         let core = self.with(|core, _| {
             Ok(Core::new(
                 core.start.clone(),
@@ -191,7 +220,7 @@ impl Session {
     ) -> Self {
         let world = &self.inner.world;
         Self::with_core(
-            world.base.clone(),
+            world.base.get(),
             world.family.clone(),
             options,
             core,
@@ -217,7 +246,7 @@ impl Session {
             None => meter.clone(),
         };
         let world = World {
-            base,
+            base: BaseSlot::new(base),
             family,
             meter,
             contents,
@@ -233,14 +262,18 @@ impl Session {
             clock: options.clock,
             access: options.access,
             metadata: options.metadata,
+            observer: options.observer,
             parent,
             depth,
+            ended: OnceLock::new(),
             core: Mutex::new(core),
             _tenure: options.tenure,
         };
-        Self {
+        let session = Self {
             inner: Arc::new(inner),
-        }
+        };
+        session.note(&Operation::new(OperationKind::Begin));
+        session
     }
 
     /// The session's identity.
@@ -254,8 +287,8 @@ impl Session {
     }
 
     /// The base below this session and all it is nested in.
-    pub fn base(&self) -> &Arc<dyn Base> {
-        &self.inner.world.base
+    pub fn base(&self) -> Arc<dyn Base> {
+        self.inner.world.base.get()
     }
 
     /// Whether two handles are the same session.
@@ -265,7 +298,11 @@ impl Session {
 
     /// Where the session is in its life.
     pub fn status(&self) -> Status {
-        self.inner.core.lock().status.clone()
+        let status = self.inner.core.lock().status.clone();
+        match status {
+            Status::Open | Status::Settling => self.orphaned().unwrap_or(status),
+            ended => ended,
+        }
     }
 
     /// What the session is for.
@@ -294,7 +331,9 @@ impl Session {
     ///
     /// `Closed` when the session is not open.
     pub fn root(&self) -> Result<Descriptor> {
-        Descriptor::root(self)
+        let mut call = Operation::at(OperationKind::Open, "");
+        call.flags = Some((OpenFlags::default(), root_flags(self.access())));
+        self.noted(call, |_| Descriptor::root(self))
     }
 
     /// Number of the root directory in `Stat::ino`.
@@ -304,6 +343,10 @@ impl Session {
 
     pub(crate) fn world(&self) -> &World {
         &self.inner.world
+    }
+
+    pub(crate) fn observer(&self) -> Option<&Arc<dyn Observer>> {
+        self.inner.observer.as_ref()
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -316,14 +359,38 @@ impl Session {
         operation: impl FnOnce(&mut Core, &World) -> Result<R>,
     ) -> Result<R> {
         let mut core = self.inner.core.lock();
-        if core.status != Status::Open {
-            let status = core.status.clone();
+        let orphaned = self.orphaned();
+        if core.status != Status::Open || orphaned.is_some() {
+            let own = matches!(core.status, Status::Committed(_) | Status::RolledBack);
+            let status = orphaned.filter(|_| !own).unwrap_or(core.status.clone());
             return Err(Error::Closed {
                 session: self.inner.id.clone(),
                 status,
             });
         }
         operation(&mut core, &self.inner.world)
+    }
+
+    /// How the nearest session above that has ended did; one load for each level.
+    fn orphaned(&self) -> Option<Status> {
+        let mut above = self.inner.parent.as_ref();
+        while let Some(session) = above {
+            if let Some(ended) = session.inner.ended.get() {
+                return Some(Status::Orphaned {
+                    ancestor: session.inner.id.clone(),
+                    ended: Box::new(ended.clone()),
+                });
+            }
+            above = session.inner.parent.as_ref();
+        }
+        None
+    }
+
+    /// Ends the session and gives its memory back; called with its lock held.
+    fn end(&self, core: &mut Core, status: Status) {
+        self.inner.ended.get_or_init(|| status.clone());
+        core.status = status;
+        core.discard(&self.inner.world);
     }
 
     /// Runs an operation that changes the session and leaves it as it was when it fails.
@@ -362,6 +429,9 @@ impl Drop for Inner {
         // One that was settled gave everything back then.
         if matches!(core.status, Status::Open | Status::Settling) {
             core.discard(&self.world);
+            if let Some(observer) = &self.observer {
+                observer.note(&Operation::new(OperationKind::Discard));
+            }
         }
     }
 }
@@ -388,6 +458,7 @@ impl Default for SessionOptions {
             spill: None,
             keep_pristine: false,
             tenure: None,
+            observer: None,
         }
     }
 }
@@ -399,6 +470,12 @@ impl fmt::Display for Status {
             Self::Settling => f.write_str("being committed"),
             Self::Committed(change) => write!(f, "committed as {change}"),
             Self::RolledBack => f.write_str("rolled back"),
+            Self::Orphaned { ancestor, ended } => {
+                write!(
+                    f,
+                    "orphaned: session {ancestor}, which it is nested in, is {ended}"
+                )
+            }
         }
     }
 }

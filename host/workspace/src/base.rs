@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
-use vfs::{Base, Session};
+use vfs::{Base, Metadata, Observer, Session};
 
+use crate::audit::{AuditLog, AuditObserver, AuditSubject};
 use crate::directory::{Ability, Engine, View};
 use crate::error::{Result, WorkspaceError};
 
@@ -98,6 +99,25 @@ impl BaseHandle {
         }
     }
 
+    /// What the operations of the sessions of a directory are logged by; `None` in memory.
+    pub fn audit(&self) -> Option<&Arc<AuditLog>> {
+        match &self.target {
+            Target::Directory(engine) => Some(engine.audit()),
+            Target::Memory(_) => None,
+        }
+    }
+
+    /// What is told of every operation of a session.
+    pub(crate) fn observer(&self, session: &str, metadata: &Metadata) -> Option<Arc<dyn Observer>> {
+        let subject = AuditSubject {
+            session,
+            metadata,
+            base: &self.name,
+        };
+        let log = self.audit()?;
+        Some(AuditObserver::new(log, &subject))
+    }
+
     /// Waits for the turn to commit.
     pub(crate) fn turn(&self, wait_ms_max: u64) -> Result<MutexGuard<'_, ()>> {
         let guard = self.commit.try_lock_for(Duration::from_millis(wait_ms_max));
@@ -120,7 +140,7 @@ impl BaseHandle {
                 let generation = view.generation();
                 (view, generation)
             }
-            Target::Memory(head) => (head.base().clone(), self.generation()),
+            Target::Memory(head) => (head.base(), self.generation()),
         }
     }
 }

@@ -5,7 +5,10 @@
 
 mod memory;
 
-use vfs::{Access, ChangeEntry, Conflict, Sealed, Session, VPath};
+use vfs::{
+    Access, ChangeEntry, Conflict, ConflictPolicy, ConflictReason, Isolation, Sealed, Session,
+    VPath,
+};
 
 use crate::base::Target;
 use crate::change::ChangeId;
@@ -22,9 +25,14 @@ pub const UNCHANGED: &str = "unchanged";
 pub struct CommitOptions {
     /// Why the change is made.
     pub message: Option<String>,
+    /// What to do where the base moved under the session.
+    pub on_conflict: ConflictPolicy,
     /// Whether what the session read, listed and missed has to be unchanged too, and not only what it
     /// writes.
-    pub serializable: bool,
+    pub isolation: Isolation,
+    /// Commits only what changed at or below these paths, with what that cannot be without, and keeps
+    /// the session open with the rest; empty for all.
+    pub paths: Vec<VPath>,
     /// Whether somebody else who writes to a path in the very moment in which it is replaced makes
     /// the commit a conflict. Otherwise their bytes are kept in the store and reported.
     pub strict: bool,
@@ -88,15 +96,25 @@ pub(crate) struct Request<'a> {
 
 impl Request<'_> {
     pub(crate) fn is_serializable(&self) -> bool {
-        self.options.serializable
+        self.options.isolation == Isolation::Serializable
     }
 }
 
-/// Commits a session to where it belongs.
+/// Closes a session that was committed, or only opens it again when a part of it was.
+pub(crate) fn finish(sealed: Sealed, change: &str) {
+    match sealed.is_part() {
+        true => sealed.finish_part(change),
+        false => sealed.finish(change),
+    }
+}
+
+/// How often a session is moved onto a base that moves on all the time.
+const REBASES_MAX: usize = 8;
+
+/// Commits a session to where it belongs, merging first where that is asked for.
 pub(crate) fn commit(
     workspace: &Workspace,
     session: &Session,
-    origin: &Origin,
     options: &CommitOptions,
 ) -> Result<CommitOutcome> {
     let message_bytes = options.message.as_ref().map_or(0, String::len);
@@ -109,6 +127,35 @@ pub(crate) fn commit(
         session.rollback()?;
         return Ok(CommitOutcome::Unchanged);
     }
+    let mut outcome = attempt(workspace, session, options)?;
+    for _ in 0..REBASES_MAX {
+        let CommitOutcome::Conflicted(conflicts) = &outcome else {
+            break;
+        };
+        if options.on_conflict == ConflictPolicy::Fail || conflicts.iter().any(is_of_reading) {
+            break;
+        }
+        let rebased = workspace.rebase(session, options.on_conflict)?;
+        if !rebased.conflicts.is_empty() {
+            return Ok(CommitOutcome::Conflicted(rebased.conflicts));
+        }
+        outcome = attempt(workspace, session, options)?;
+    }
+    Ok(outcome)
+}
+
+/// What was only read cannot be merged.
+fn is_of_reading(conflict: &Conflict) -> bool {
+    conflict.reason == ConflictReason::ReadMoved
+}
+
+/// Commits a session as it is.
+fn attempt(
+    workspace: &Workspace,
+    session: &Session,
+    options: &CommitOptions,
+) -> Result<CommitOutcome> {
+    let origin = &workspace.origin(session)?;
     let sealed = match session.seal() {
         Err(vfs::Error::Stale { path }) => return Ok(stale(&path)),
         sealed => sealed?,
@@ -117,6 +164,10 @@ pub(crate) fn commit(
         sealed.finish(UNCHANGED);
         return Ok(CommitOutcome::Unchanged);
     }
+    let sealed = match options.paths.as_slice() {
+        [] => sealed,
+        paths => sealed.select(paths)?,
+    };
     let request = Request {
         workspace,
         origin,
@@ -141,5 +192,6 @@ pub(crate) fn stale(path: &str) -> CommitOutcome {
         before: None,
         ours: None,
         theirs: None,
+        reason: ConflictReason::Content,
     }])
 }

@@ -42,6 +42,7 @@ mod view;
 mod worker;
 
 pub use ability::Ability;
-pub(crate) use commit::{commit, preview};
-pub(crate) use engine::{Engine, StoreAccess};
+pub(crate) use commit::commit;
+pub(crate) use engine::Engine;
+pub(crate) use folder::ensure;
 pub(crate) use view::View;

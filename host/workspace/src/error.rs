@@ -7,8 +7,10 @@ use store::journal::JournalError;
 use vfs::ErrorKind;
 use vfs::reserved::STORE_NAME;
 
+use crate::audit::AuditError;
 use crate::change::{ChangeId, DecodeError};
 use crate::durable::DurableError;
+use crate::history::HistoryError;
 
 /// Result of a workspace.
 pub type Result<T, E = WorkspaceError> = std::result::Result<T, E>;
@@ -108,6 +110,17 @@ pub enum WorkspaceError {
         /// Why.
         source: Arc<StoreError>,
     },
+    /// What sessions did cannot be logged. The session is open.
+    #[error("base {base}: nothing was committed, since the audit log cannot be kept")]
+    Audit {
+        /// The base.
+        base: String,
+        /// Why.
+        source: AuditError,
+    },
+    /// The history of a base cannot be read.
+    #[error(transparent)]
+    History(#[from] Arc<HistoryError>),
     /// An earlier commit left the base in doubt.
     #[error(
         "base {base} takes no commits after an earlier one could not be flushed or completed; mend the cause and open the base again"
@@ -130,6 +143,11 @@ impl WorkspaceError {
             Self::Interfered { .. } => ErrorKind::Conflict,
             Self::Io { source, .. } => io_kind(source),
             Self::Store { source, .. } => source.kind(),
+            Self::History(source) => source.kind(),
+            Self::Audit { source, .. } => match source {
+                AuditError::Busy => ErrorKind::Retry,
+                _ => ErrorKind::Internal,
+            },
             Self::NeedsRecovery { .. } | Self::InDoubt { .. } | Self::Poisoned { .. } => {
                 ErrorKind::Internal
             }

@@ -30,6 +30,7 @@ mod ids;
 mod base;
 mod registry;
 
+pub mod audit;
 pub mod change;
 
 mod objects;
@@ -43,6 +44,8 @@ pub mod durable;
 
 mod workspace;
 
+mod keeping;
+
 pub use base::{BaseHandle, BaseKind};
 pub use change::{Change, ChangeId};
 pub use commit::{Acknowledge, ChangeInfo, CommitOptions, CommitOutcome, Displaced, UNCHANGED};
@@ -53,4 +56,4 @@ pub use history::{History, HistoryError, HistoryLimits};
 pub use ids::{CountingIds, IdSource};
 pub use limits::WorkspaceLimits;
 pub use objects::ObjectError;
-pub use workspace::{BeginOptions, Workspace, WorkspaceOptions};
+pub use workspace::{BeginOptions, Preview, Workspace, WorkspaceOptions};

@@ -61,6 +61,22 @@ impl Registry {
         self.origins.lock().get(session).cloned()
     }
 
+    /// Notes that a session was moved onto another generation of its base.
+    pub(crate) fn advance(&self, session: &str, generation: u64) {
+        if let Some(origin) = self.origins.lock().get_mut(session) {
+            origin.generation = generation;
+        }
+    }
+
+    /// The oldest generation of a base that a session began from.
+    pub(crate) fn generation_min(&self, base: &Arc<BaseHandle>) -> Option<u64> {
+        let origins = self.origins.lock();
+        let of_base = origins
+            .values()
+            .filter(|origin| Arc::ptr_eq(&origin.base, base));
+        of_base.map(|origin| origin.generation).min()
+    }
+
     pub(crate) fn leave(&self, session: &str) {
         // Dropped after the lock is released: it may be the last handle of its base.
         let left = self.origins.lock().remove(session);

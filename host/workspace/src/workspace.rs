@@ -7,8 +7,8 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 use store::disk::Dir;
 use vfs::{
-    Access, Clock, DirectoryBase, EmptyBase, FixedClock, Limits, Metadata, Meter, Session,
-    SessionOptions, Status,
+    Access, ChangeEntry, Clock, ConflictPolicy, DirectoryBase, EmptyBase, FixedClock, Limits,
+    Metadata, Meter, Rebased, Session, SessionOptions, Status,
 };
 
 use crate::base::{BaseHandle, Target};
@@ -65,6 +65,17 @@ pub struct BeginOptions {
     pub limits: Option<Limits>,
 }
 
+/// What a commit would do.
+#[derive(Clone, Debug)]
+pub struct Preview {
+    /// Its conflicts, and what would be merged or dropped.
+    pub rebased: Rebased,
+    /// What would change in the base; where there are conflicts, what the session changed.
+    pub entries: Vec<ChangeEntry>,
+    /// The same as a unified diff.
+    pub diff: String,
+}
+
 impl Workspace {
     /// A workspace without bases and sessions.
     pub fn new(options: WorkspaceOptions) -> Self {
@@ -113,9 +124,7 @@ impl Workspace {
         let engine = Engine::open(
             Arc::new(DirectoryBase::new(root, name)),
             name,
-            self.options.ids.clone(),
-            self.options.boot,
-            self.options.limits.lock_wait_ms_max,
+            &self.options,
         );
         let target = Target::Directory(engine);
         let handle = BaseHandle::new(name.to_owned(), target);
@@ -205,8 +214,14 @@ impl Workspace {
     /// `Limit`: the base is as it was and the session open. `NeedsRecovery` and `InDoubt` say
     /// themselves what is where.
     pub fn commit(&self, session: &Session, options: &CommitOptions) -> Result<CommitOutcome> {
-        let origin = self.origin(session)?;
-        let outcome = commit::commit(self, session, &origin, options);
+        self.origin(session)?;
+        let outcome = commit::commit(self, session, options);
+        let is_part = !options.paths.is_empty() && session.status() == Status::Open;
+        if is_part && matches!(outcome, Ok(CommitOutcome::Applied(_))) {
+            // What was committed vanishes from the session. Where the rest conflicts it stays as it
+            // is, and its next commit says so.
+            drop(self.rebase(session, ConflictPolicy::Fail)?);
+        }
         if session.status() != Status::Open {
             self.registry.leave(session.id());
         }
@@ -222,6 +237,47 @@ impl Workspace {
         session.rollback()?;
         self.registry.leave(session.id());
         Ok(())
+    }
+
+    /// Moves an open session onto the newest generation of its base, or of the session that it is
+    /// nested in: all of its changes, or nothing and the conflicts are the result.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::rebase`]; `UnknownSession`.
+    pub fn rebase(&self, session: &Session, policy: ConflictPolicy) -> Result<Rebased> {
+        let origin = self.origin(session)?;
+        let (tree, generation) = origin.base.tree();
+        let rebased = match session.parent() {
+            Some(_) => session.rebase_onto_parent(policy)?,
+            None => session.rebase(tree, policy)?,
+        };
+        if rebased.conflicts.is_empty() {
+            self.registry.advance(session.id(), generation);
+        }
+        Ok(rebased)
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// What a commit would do now; nothing is changed, and the session is as it was.
+    ///
+    /// # Errors
+    ///
+    /// As [`Workspace::fork`] and [`Workspace::rebase`].
+    pub fn preview(&self, session: &Session, policy: ConflictPolicy) -> Result<Preview> {
+        let fork = self.fork(session, BeginOptions::default())?;
+        let rebased = self.rebase(&fork, policy)?;
+        let entries = fork.changes()?;
+        let diff = fork.diff()?;
+        self.rollback(&fork)?;
+        Ok(Preview {
+            rebased,
+            entries,
+            diff,
+        })
     }
 
     pub(crate) fn origin(&self, session: &Session) -> Result<Origin> {
@@ -251,10 +307,12 @@ impl Workspace {
             labels: options.labels,
             created_at: self.options.clock.now(),
         };
+        let observer = origin.base.observer(&id, &metadata);
         Ok(SessionOptions {
             file_system_id: self.options.ids.number(),
             access: options.access,
             metadata,
+            observer,
             ..self.options_of(id, origin, options.limits)?
         })
     }

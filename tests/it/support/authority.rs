@@ -106,8 +106,8 @@ impl SessionAuthority for TestAuthority {
             sealed.finish("change");
             return Ok(report);
         }
-        match sealed.merge_into_parent("change")? {
-            Merged::Applied => Ok(report),
+        match sealed.merge_into_parent("change", &vfs::MergeOptions::default())? {
+            Merged::Applied { .. } => Ok(report),
             Merged::Conflicted(conflicts) => Err(AuthorityError::Conflicted(conflicts)),
         }
     }

@@ -106,8 +106,11 @@ impl Mounted {
         let entries = session.changes()?.into_iter().map(Into::into).collect();
         let generation = self.generation.get() + 1;
         let id = format!("{generation:064x}");
-        match session.seal()?.merge_into_parent(&id)? {
-            vfs::Merged::Applied => {}
+        match session
+            .seal()?
+            .merge_into_parent(&id, &vfs::MergeOptions::default())?
+        {
+            vfs::Merged::Applied { .. } => {}
             vfs::Merged::Conflicted(conflicts) => {
                 return Err(Error::Conflict(
                     conflicts.into_iter().map(Into::into).collect(),

@@ -73,8 +73,11 @@ impl SessionAuthority for TestAuthority {
             return Err(denied("the task may not commit", "commit").into());
         }
         let entries = session.changes()?;
-        match session.seal()?.merge_into_parent("change")? {
-            Merged::Applied => Ok(CommitReport {
+        match session
+            .seal()?
+            .merge_into_parent("change", &vfs::MergeOptions::default())?
+        {
+            Merged::Applied { .. } => Ok(CommitReport {
                 id: "change".to_owned(),
                 generation: 1,
                 entries,

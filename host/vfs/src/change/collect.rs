@@ -272,7 +272,7 @@ fn links(tree: &Tree, world: &World, ino: Ino) -> Vec<Link> {
 }
 
 /// The names that two states of a directory do not share, at the cost of those.
-fn differing_names(was: Option<&Directory>, now: &Directory) -> Vec<Name> {
+pub(crate) fn differing_names(was: Option<&Directory>, now: &Directory) -> Vec<Name> {
     let Some(was) = was else {
         return now.slots.keys().cloned().collect();
     };

@@ -2,11 +2,13 @@
 //!
 //! No path leaves the descriptor's directory: an absolute one and one that climbs out are denied.
 
+use super::trail::{Trail, joined};
 use super::{Descriptor, DescriptorFlags, OpenFlags};
 use crate::content::Pieces;
 use crate::core::{Core, Opens};
 use crate::error::{Error, Result};
 use crate::inode::Ino;
+use crate::observer::OperationKind;
 use crate::ops::At;
 use crate::reads::{Child, World};
 use crate::resolve::Follow;
@@ -24,6 +26,18 @@ impl Descriptor {
     /// `Invalid` for `directory` together with `create`, `exclusive` or `truncate`;
     /// `IsADirectory` for writing to one; `TooManyLinks` for a link that must not be followed.
     pub fn open_at(
+        &self,
+        path: &str,
+        follow: bool,
+        open: OpenFlags,
+        flags: DescriptorFlags,
+    ) -> Result<Self> {
+        self.noted_open(path, (open, flags), || {
+            self.open_below(path, follow, open, flags)
+        })
+    }
+
+    fn open_below(
         &self,
         path: &str,
         follow: bool,
@@ -60,7 +74,8 @@ impl Descriptor {
             write,
             mutate_directory: may_mutate && flags.mutate_directory,
         };
-        Ok(Self::opened(session, child, flags, may_mutate))
+        let trail = Trail::of(session, || joined(self.opened_by(), path).into_owned());
+        Ok(Self::opened(session, child, flags, may_mutate, trail))
     }
 
     /// Describes what a path stands for.
@@ -69,9 +84,11 @@ impl Descriptor {
     ///
     /// Those of path resolution.
     pub fn stat_at(&self, path: &str, follow: bool) -> Result<Stat> {
-        let (at, follow) = (self.below(path)?, follow_at_end(follow));
-        self.session()
-            .with(|core, world| core.stat_at(world, at, follow))
+        self.noted_at(OperationKind::Stat, path, None, || {
+            let (at, follow) = (self.below(path)?, follow_at_end(follow));
+            self.session()
+                .with(|core, world| core.stat_at(world, at, follow))
+        })
     }
 
     /// The metadata hash of what a path stands for.
@@ -96,10 +113,12 @@ impl Descriptor {
         accessed: NewTime,
         modified: NewTime,
     ) -> Result<()> {
-        let (at, follow) = (self.below(path)?, follow_at_end(follow));
-        self.mutate(path, |core, world, now| {
-            let (ino, _) = core.resolve(world, at, follow)?.existing(path)?;
-            core.set_times(world, ino, accessed, modified, now)
+        self.noted_at(OperationKind::SetTimes, path, None, || {
+            let (at, follow) = (self.below(path)?, follow_at_end(follow));
+            self.mutate(path, |core, world, now| {
+                let (ino, _) = core.resolve(world, at, follow)?.existing(path)?;
+                core.set_times(world, ino, accessed, modified, now)
+            })
         })
     }
 
@@ -109,9 +128,11 @@ impl Descriptor {
     ///
     /// `AlreadyExists`; `NotFound` when its parent is missing.
     pub fn create_directory_at(&self, path: &str) -> Result<()> {
-        let at = self.below(path)?;
-        self.mutate(path, |core, world, now| {
-            core.make_directory_at(world, at, now)
+        self.noted_at(OperationKind::Mkdir, path, None, || {
+            let at = self.below(path)?;
+            self.mutate(path, |core, world, now| {
+                core.make_directory_at(world, at, now)
+            })
         })
     }
 
@@ -121,9 +142,11 @@ impl Descriptor {
     ///
     /// `NotEmpty`, `NotADirectory`; `Busy` for the directory itself.
     pub fn remove_directory_at(&self, path: &str) -> Result<()> {
-        let at = self.below(path)?;
-        self.mutate(path, |core, world, now| {
-            core.remove_directory_at(world, at, now)
+        self.noted_at(OperationKind::Remove, path, None, || {
+            let at = self.below(path)?;
+            self.mutate(path, |core, world, now| {
+                core.remove_directory_at(world, at, now)
+            })
         })
     }
 
@@ -133,8 +156,10 @@ impl Descriptor {
     ///
     /// `IsADirectory`.
     pub fn unlink_file_at(&self, path: &str) -> Result<()> {
-        let at = self.below(path)?;
-        self.mutate(path, |core, world, now| core.unlink_file_at(world, at, now))
+        self.noted_at(OperationKind::Remove, path, None, || {
+            let at = self.below(path)?;
+            self.mutate(path, |core, world, now| core.unlink_file_at(world, at, now))
+        })
     }
 
     /// Renames below this directory to below `target_dir`.
@@ -143,9 +168,12 @@ impl Descriptor {
     ///
     /// `CrossSession` when the two belong to different sessions, and as [`crate::Session::rename`].
     pub fn rename_at(&self, source: &str, target_dir: &Self, target: &str) -> Result<()> {
-        let (from, to) = self.two(source, target_dir, target)?;
-        self.mutate(source, |core, world, now| {
-            core.rename_at(world, from, to, now)
+        let second = Some((target_dir, target));
+        self.noted_at(OperationKind::Rename, source, second, || {
+            let (from, to) = self.two(source, target_dir, target)?;
+            self.mutate(source, |core, world, now| {
+                core.rename_at(world, from, to, now)
+            })
         })
     }
 
@@ -161,14 +189,17 @@ impl Descriptor {
         target_dir: &Self,
         target: &str,
     ) -> Result<()> {
-        if follow {
-            return Err(Error::invalid(
-                "a hard link is never made through a symbolic link",
-            ));
-        }
-        let (from, to) = self.two(source, target_dir, target)?;
-        self.mutate(source, |core, world, now| {
-            core.link_at(world, from, to, now)
+        let second = Some((target_dir, target));
+        self.noted_at(OperationKind::Link, source, second, || {
+            if follow {
+                return Err(Error::invalid(
+                    "a hard link is never made through a symbolic link",
+                ));
+            }
+            let (from, to) = self.two(source, target_dir, target)?;
+            self.mutate(source, |core, world, now| {
+                core.link_at(world, from, to, now)
+            })
         })
     }
 
@@ -178,9 +209,11 @@ impl Descriptor {
     ///
     /// As [`crate::Session::symlink`].
     pub fn symlink_at(&self, target: &str, path: &str) -> Result<()> {
-        let at = self.below(path)?;
-        self.mutate(path, |core, world, now| {
-            core.symlink_at(world, target, at, now)
+        self.noted_symlink(target, path, || {
+            let at = self.below(path)?;
+            self.mutate(path, |core, world, now| {
+                core.symlink_at(world, target, at, now)
+            })
         })
     }
 
@@ -190,9 +223,11 @@ impl Descriptor {
     ///
     /// As [`crate::Session::read_link`].
     pub fn read_link_at(&self, path: &str) -> Result<String> {
-        let at = self.below(path)?;
-        self.session()
-            .with(|core, world| core.read_link_at(world, at))
+        self.noted_at(OperationKind::ReadLink, path, None, || {
+            let at = self.below(path)?;
+            self.session()
+                .with(|core, world| core.read_link_at(world, at))
+        })
     }
 
     fn two<'a>(

@@ -59,7 +59,7 @@ impl Reads {
 
 fn read_pristine(world: &World, origin: &Origin) -> Result<Pieces> {
     let path = world.family.base_path(origin.ino);
-    let file = world.base.open(&path, &origin.stat)?;
+    let file = world.base.get().open(&path, &origin.stat)?;
     let spill = world.spill.as_ref();
     Pieces::stored(
         &world.contents,

@@ -31,6 +31,7 @@ impl Reads {
             seen: self.seen.clone(),
             absent: self.absent.clone(),
             pristine: self.pristine.clone(),
+            touched: None,
             charge: None,
             shared: None,
         }

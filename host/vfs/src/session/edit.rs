@@ -4,6 +4,7 @@ use super::Session;
 use super::files::check_size;
 use crate::content::Pieces;
 use crate::error::{Error, Result};
+use crate::observer::{Operation, OperationKind};
 
 impl Session {
     /// Replaces `search` by `replace`, where it stands without overlap, exactly `count` times.
@@ -15,6 +16,14 @@ impl Session {
     /// `EditMismatch`, changing nothing, when it stands another number of times; `Invalid` for an
     /// empty `search`; and as [`Session::read`] and [`Session::write`].
     pub fn edit(&self, path: &str, search: &str, replace: &str, count: u32) -> Result<()> {
+        self.noted(Operation::at(OperationKind::Edit, path), |size| {
+            *size = self.edited(path, search, replace, count)?;
+            Ok(())
+        })
+    }
+
+    /// The file's new size.
+    fn edited(&self, path: &str, search: &str, replace: &str, count: u32) -> Result<u64> {
         if search.is_empty() {
             return Err(Error::invalid("the text to replace is empty"));
         }
@@ -45,7 +54,7 @@ impl Session {
             })?;
             if written {
                 self.compact(ino);
-                return Ok(());
+                return Ok(size);
             }
         }
     }

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::inode::{Body, File, Ino};
 use crate::limits::READ_BYTES_MAX;
 use crate::lookup::Content;
+use crate::observer::{Operation, OperationKind};
 use crate::ops::At;
 use crate::path::VPath;
 use crate::reads::World;
@@ -28,8 +29,12 @@ impl Session {
     /// `Quota` when it is over `Limits::read_bytes_max`; `Stale` when the base file changed after
     /// the session saw it; the errors of path resolution.
     pub fn read(&self, path: &str) -> Result<Vec<u8>> {
-        let (_, content) = self.content_at(path)?;
-        self.read_whole(&content)
+        self.noted(Operation::at(OperationKind::Read, path), |count| {
+            let (_, content) = self.content_at(path)?;
+            let bytes = self.read_whole(&content)?;
+            *count = bytes.len() as u64;
+            Ok(bytes)
+        })
     }
 
     /// Reads up to `length` bytes from `offset`; fewer at the end, and at most
@@ -39,9 +44,13 @@ impl Session {
     ///
     /// As [`Session::read`].
     pub fn read_range(&self, path: &str, offset: u64, length: u32) -> Result<Vec<u8>> {
-        let (_, content) = self.content_at(path)?;
-        let length = u64::from(length).min(READ_BYTES_MAX as u64);
-        self.read_content(&content, &mut None, offset, length)
+        self.noted(Operation::at(OperationKind::Read, path), |count| {
+            let (_, content) = self.content_at(path)?;
+            let length = u64::from(length).min(READ_BYTES_MAX as u64);
+            let bytes = self.read_content(&content, &mut None, offset, length)?;
+            *count = bytes.len() as u64;
+            Ok(bytes)
+        })
     }
 
     /// Makes a file's content exactly `bytes`; creates the file when it is absent.
@@ -52,6 +61,11 @@ impl Session {
     ///
     /// `IsADirectory`, `Quota`, `FileTooLarge`, `Denied`; the file is unchanged then.
     pub fn write(&self, path: &str, bytes: &[u8]) -> Result<()> {
+        let call = Operation::at(OperationKind::Write, path).of(bytes.len() as u64);
+        self.noted(call, |_| self.write_whole(path, bytes))
+    }
+
+    fn write_whole(&self, path: &str, bytes: &[u8]) -> Result<()> {
         let ino = self.change(Some(path), |core, world, now| {
             check_size(world, path, bytes.len() as u64)?;
             core.make_room(world)?;
@@ -75,9 +89,12 @@ impl Session {
     ///
     /// `NotFound`, and as [`Session::write`].
     pub fn write_range(&self, path: &str, offset: u64, bytes: &[u8]) -> Result<()> {
-        self.change(Some(path), |core, world, now| {
-            let ino = core.existing_file(world, path)?;
-            core.write_at(world, ino, offset, bytes, now, path)
+        let call = Operation::at(OperationKind::Write, path).of(bytes.len() as u64);
+        self.noted(call, |_| {
+            self.change(Some(path), |core, world, now| {
+                let ino = core.existing_file(world, path)?;
+                core.write_at(world, ino, offset, bytes, now, path)
+            })
         })
     }
 
@@ -87,6 +104,11 @@ impl Session {
     ///
     /// As [`Session::write`].
     pub fn append(&self, path: &str, bytes: &[u8]) -> Result<()> {
+        let call = Operation::at(OperationKind::Append, path).of(bytes.len() as u64);
+        self.noted(call, |_| self.append_to(path, bytes))
+    }
+
+    fn append_to(&self, path: &str, bytes: &[u8]) -> Result<()> {
         self.change(Some(path), |core, world, now| {
             match core.file_or_place(world, path)? {
                 Found::File(ino) => core.append(world, ino, bytes, now, path),
@@ -107,9 +129,12 @@ impl Session {
     ///
     /// `NotFound`, `FileTooLarge`, and as [`Session::write`].
     pub fn truncate(&self, path: &str, size: u64) -> Result<()> {
-        self.change(Some(path), |core, world, now| {
-            let ino = core.existing_file(world, path)?;
-            core.set_size(world, ino, size, now, path)
+        let call = Operation::at(OperationKind::Truncate, path).of(size);
+        self.noted(call, |_| {
+            self.change(Some(path), |core, world, now| {
+                let ino = core.existing_file(world, path)?;
+                core.set_size(world, ino, size, now, path)
+            })
         })
     }
 
@@ -119,7 +144,9 @@ impl Session {
     ///
     /// `NotFound` and the other errors of path resolution.
     pub fn stat(&self, path: &str) -> Result<Stat> {
-        self.with(|core, world| core.stat_at(world, from_root(path), Follow::Always))
+        self.noted(Operation::at(OperationKind::Stat, path), |_| {
+            self.described(path, Follow::Always)
+        })
     }
 
     /// Describes what stands at the path itself, a link included.
@@ -128,7 +155,13 @@ impl Session {
     ///
     /// As [`Session::stat`].
     pub fn stat_link(&self, path: &str) -> Result<Stat> {
-        self.with(|core, world| core.stat_at(world, from_root(path), Follow::UnlessNamed))
+        self.noted(Operation::at(OperationKind::Stat, path), |_| {
+            self.described(path, Follow::UnlessNamed)
+        })
+    }
+
+    pub(super) fn described(&self, path: &str, follow: Follow) -> Result<Stat> {
+        self.with(|core, world| core.stat_at(world, from_root(path), follow))
     }
 
     pub(super) fn read_whole(&self, content: &Content) -> Result<Vec<u8>> {

@@ -6,7 +6,8 @@ use super::{Page, Session};
 use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::inode::{Body, Directory, File, Ino};
-use crate::reads::World;
+use crate::observer::{Operation, OperationKind};
+use crate::reads::{Child, World};
 use crate::resolve::Follow;
 use crate::session::files::from_root;
 use crate::time::Timestamp;
@@ -21,6 +22,12 @@ impl Session {
     ///
     /// `NotFound`, `NotADirectory`; `Quota` for a directory over `Limits::listing_entries_max`.
     pub fn list(&self, path: &str, after: Option<&str>, entries_max: usize) -> Result<Page> {
+        self.noted(Operation::at(OperationKind::List, path), |_| {
+            self.page(path, after, entries_max)
+        })
+    }
+
+    fn page(&self, path: &str, after: Option<&str>, entries_max: usize) -> Result<Page> {
         let entries_max = entries_max.clamp(1, self.limits().page_entries_max);
         let (entries, more) = self.with(|core, world| {
             let place = core.resolve(world, from_root(path), Follow::Always)?;
@@ -45,11 +52,12 @@ impl Session {
     ///
     /// Those of a path that is not well formed or leads out.
     pub fn exists(&self, path: &str) -> Result<bool> {
-        match self.stat(path) {
+        let call = Operation::at(OperationKind::Exists, path);
+        self.noted(call, |_| match self.described(path, Follow::Always) {
             Ok(_) => Ok(true),
             Err(Error::NotFound { .. } | Error::NotADirectory { .. }) => Ok(false),
             Err(error) => Err(error),
-        }
+        })
     }
 
     /// Creates a directory and those above it; one that is there already is no error.
@@ -58,8 +66,10 @@ impl Session {
     ///
     /// `NotADirectory` when something else stands on the way.
     pub fn mkdir(&self, path: &str) -> Result<()> {
-        self.rearrange(Some(path), |core, world, now| {
-            make_all(core, world, path, now)
+        self.noted(Operation::at(OperationKind::Mkdir, path), |_| {
+            self.rearrange(Some(path), |core, world, now| {
+                make_all(core, world, path, now)
+            })
         })
     }
 
@@ -69,6 +79,12 @@ impl Session {
     ///
     /// `NotFound`, `NotEmpty`.
     pub fn remove(&self, path: &str) -> Result<()> {
+        self.noted(Operation::at(OperationKind::Remove, path), |_| {
+            self.remove_one(path)
+        })
+    }
+
+    fn remove_one(&self, path: &str) -> Result<()> {
         self.rearrange(Some(path), |core, world, now| {
             let at = from_root(path);
             let place = core.resolve(world, at, Follow::Never)?;
@@ -85,6 +101,12 @@ impl Session {
     ///
     /// `Busy` for the root; `Quota` over `Limits::visited_max` objects. Nothing is removed then.
     pub fn remove_all(&self, path: &str) -> Result<()> {
+        self.noted(Operation::at(OperationKind::RemoveAll, path), |_| {
+            self.remove_below(path)
+        })
+    }
+
+    fn remove_below(&self, path: &str) -> Result<()> {
         self.rearrange(Some(path), |core, world, now| {
             let place = match core.resolve(world, from_root(path), Follow::Never) {
                 Err(Error::NotFound { .. }) => return Ok(()),
@@ -119,8 +141,11 @@ impl Session {
     ///
     /// `NotFound`, `NotEmpty`, `IsADirectory`, `NotADirectory`; `Invalid` into itself.
     pub fn rename(&self, source: &str, target: &str) -> Result<()> {
-        self.rearrange(Some(source), |core, world, now| {
-            core.rename_at(world, from_root(source), from_root(target), now)
+        let call = Operation::at(OperationKind::Rename, source).to(target);
+        self.noted(call, |_| {
+            self.rearrange(Some(source), |core, world, now| {
+                core.rename_at(world, from_root(source), from_root(target), now)
+            })
         })
     }
 
@@ -131,6 +156,11 @@ impl Session {
     /// `NotFound`, `AlreadyExists`; `Quota` over `Limits::visited_max` objects; `Denied` for a
     /// link that would lead out from its new place. Nothing is copied then.
     pub fn copy(&self, source: &str, target: &str) -> Result<()> {
+        let call = Operation::at(OperationKind::Copy, source).to(target);
+        self.noted(call, |_| self.copy_to(source, target))
+    }
+
+    fn copy_to(&self, source: &str, target: &str) -> Result<()> {
         self.rearrange(Some(target), |core, world, now| {
             let place = core.resolve(world, from_root(source), Follow::Always)?;
             let (ino, kind) = place.existing(source)?;
@@ -173,8 +203,11 @@ impl Session {
     ///
     /// `Denied` when the target is absolute or leads out of the session; `AlreadyExists`.
     pub fn symlink(&self, target: &str, path: &str) -> Result<()> {
-        self.rearrange(Some(path), |core, world, now| {
-            core.symlink_at(world, target, from_root(path), now)
+        let call = Operation::at(OperationKind::Symlink, path).to(target);
+        self.noted(call, |_| {
+            self.rearrange(Some(path), |core, world, now| {
+                core.symlink_at(world, target, from_root(path), now)
+            })
         })
     }
 
@@ -184,7 +217,9 @@ impl Session {
     ///
     /// `NotALink`; `Denied` for a link of the base that leads to an absolute path.
     pub fn read_link(&self, path: &str) -> Result<String> {
-        self.with(|core, world| core.read_link_at(world, from_root(path)))
+        self.noted(Operation::at(OperationKind::ReadLink, path), |_| {
+            self.with(|core, world| core.read_link_at(world, from_root(path)))
+        })
     }
 }
 
@@ -245,6 +280,23 @@ struct Removal {
     name: Name,
     ino: Ino,
     kind: Kind,
+}
+
+/// Removes what stands at a name, and everything below it.
+pub(crate) fn remove_child(
+    core: &mut Core,
+    world: &World,
+    (dir, name): (Ino, Name),
+    (ino, kind): Child,
+    now: Timestamp,
+) -> Result<()> {
+    let removal = Removal {
+        dir,
+        name,
+        ino,
+        kind,
+    };
+    remove_tree(core, world, removal, now)
 }
 
 /// Removes a tree, however deep: a base may be deeper than a stack.

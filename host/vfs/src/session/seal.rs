@@ -10,9 +10,10 @@ use crate::error::{Error, Result};
 use crate::inode::Ino;
 use crate::limits::READ_BYTES_MAX;
 use crate::lookup::Content;
+use crate::observer::{Operation, OperationKind};
 use crate::ops::{leads_out, link_denied};
 use crate::path::VPath;
-use crate::reads::Seen;
+use crate::reads::{Seen, Touched};
 
 /// A session that is being committed: nobody can read or change it meanwhile.
 ///
@@ -22,6 +23,10 @@ use crate::reads::Seen;
 pub struct Sealed {
     session: Session,
     change_set: ChangeSet,
+    /// What a nested session had read before sealing read more.
+    touched: Option<Touched>,
+    /// Whether only a part of what changed is selected.
+    is_part: bool,
 }
 
 impl Session {
@@ -31,7 +36,9 @@ impl Session {
     ///
     /// `Closed`; `Quota` over `Limits::visited_max` objects.
     pub fn changes(&self) -> Result<Vec<ChangeEntry>> {
-        self.present_change_set().map(|set| set.entries())
+        self.noted(Operation::new(OperationKind::Changes), |_| {
+            self.present_change_set().map(|set| set.entries())
+        })
     }
 
     pub(crate) fn present_change_set(&self) -> Result<ChangeSet> {
@@ -47,13 +54,19 @@ impl Session {
     /// `Closed` when the session is not open; `Denied` when it is read-only, or when a link was
     /// moved to where it leads out; `InvalidPath` when something was moved too deep.
     pub fn seal(&self) -> Result<Sealed> {
-        self.change(None, |core, _, _| {
+        self.noted(Operation::new(OperationKind::Seal), |_| self.freeze())
+    }
+
+    fn freeze(&self) -> Result<Sealed> {
+        let touched = self.change(None, |core, _, _| {
             core.status = Status::Settling;
-            Ok(())
+            Ok(core.reads.touched().cloned())
         })?;
         let mut sealed = Sealed {
             session: self.clone(),
             change_set: ChangeSet::default(),
+            touched,
+            is_part: false,
         };
         sealed.change_set = self.with_any_status(Core::change_set)?;
         self.drop_unchanged(&mut sealed.change_set)?;
@@ -224,19 +237,60 @@ impl Sealed {
 
     /// Closes the session as committed by this change and gives its memory back.
     pub fn finish(self, change: &str) {
-        self.session.with_any_status(|core, world| {
-            core.status = Status::Committed(change.to_owned());
-            core.discard(world);
-        });
+        let status = Status::Committed(change.to_owned());
+        self.session
+            .with_any_status(|core, _| self.session.end(core, status));
+        self.session
+            .note(&Operation::new(OperationKind::Commit).to(change));
+    }
+
+    /// Keeps only the changes at or below these paths, with what they cannot be applied without:
+    /// both ends of a rename, and the new directories above.
+    ///
+    /// What was selected is finished by [`Sealed::finish_part`].
+    ///
+    /// # Errors
+    ///
+    /// `Invalid`, naming the path, when nothing changed at or below one of them, or when there is
+    /// none; the session is open again then.
+    pub fn select(mut self, paths: &[VPath]) -> Result<Self> {
+        let part = self.change_set.select(paths)?;
+        self.is_part |= part.len() < self.change_set.len();
+        self.change_set = part;
+        Ok(self)
+    }
+
+    /// Whether [`Sealed::select`] left something out.
+    pub fn is_part(&self) -> bool {
+        self.is_part
+    }
+
+    /// Opens the session again after what was selected was applied by this change.
+    ///
+    /// It still has all of its changes, over the base as it was: whoever calls this
+    /// [rebases](Session::rebase) it, and what was applied vanishes from its changes.
+    pub fn finish_part(self, change: &str) {
+        self.session
+            .note(&Operation::new(OperationKind::Commit).to(change));
+        drop(self);
+    }
+
+    pub(crate) fn touched(&self) -> Option<&Touched> {
+        self.touched.as_ref()
     }
 }
 
 impl Drop for Sealed {
     fn drop(&mut self) {
-        self.session.with_any_status(|core, _| {
-            if core.status == Status::Settling {
+        let reopened = self.session.with_any_status(|core, _| {
+            let settling = core.status == Status::Settling;
+            if settling {
                 core.status = Status::Open;
             }
+            settling
         });
+        if reopened {
+            self.session.note(&Operation::new(OperationKind::Reopen));
+        }
     }
 }

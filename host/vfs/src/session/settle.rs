@@ -5,6 +5,7 @@ use crate::content::Pieces;
 use crate::error::{Error, Result};
 use crate::inode::{Body, Ino};
 use crate::lookup::Content;
+use crate::observer::{Operation, OperationKind};
 use crate::reads::{Reads, World};
 use crate::state::Saving;
 use crate::tree::Tree;
@@ -22,6 +23,11 @@ impl Session {
     ///
     /// `Quota` at `Limits::savepoints_max`; `Invalid` for a name that is empty or over 256 bytes.
     pub fn savepoint(&self, name: &str) -> Result<()> {
+        let call = Operation::new(OperationKind::Savepoint).to(name);
+        self.noted(call, |_| self.mark(name))
+    }
+
+    fn mark(&self, name: &str) -> Result<()> {
         if name.is_empty() || name.len() > SAVEPOINT_NAME_BYTES_MAX {
             return Err(Error::invalid("a savepoint's name has 1 to 256 bytes"));
         }
@@ -50,6 +56,11 @@ impl Session {
     ///
     /// `NoSuchSavepoint`.
     pub fn restore(&self, name: &str) -> Result<()> {
+        let call = Operation::new(OperationKind::Restore).to(name);
+        self.noted(call, |_| self.go_back(name))
+    }
+
+    fn go_back(&self, name: &str) -> Result<()> {
         self.change(None, |core, _, _| {
             let found = core.savepoints.iter().position(|(other, _)| other == name);
             let index = found.ok_or_else(|| Error::NoSuchSavepoint {
@@ -61,16 +72,24 @@ impl Session {
         })
     }
 
-    /// Throws away what the session changed and closes it; its memory is given back at once.
+    /// Throws away what the session changed and closes it; its memory is given back at once. One
+    /// whose parent has ended can be rolled back too.
     ///
     /// # Errors
     ///
     /// `Closed` when the session is not open.
     pub fn rollback(&self) -> Result<()> {
-        self.with(|core, world| {
-            core.status = Status::RolledBack;
-            core.discard(world);
-            Ok(())
+        self.noted(Operation::new(OperationKind::Rollback), |_| {
+            self.with_any_status(|core, _| {
+                if core.status != Status::Open {
+                    return Err(Error::Closed {
+                        session: self.id().to_owned(),
+                        status: core.status.clone(),
+                    });
+                }
+                self.end(core, Status::RolledBack);
+                Ok(())
+            })
         })
     }
 
@@ -114,8 +133,11 @@ impl Session {
                 return None;
             }
             let pristine_len = origin.stat.size;
-            let content = core.view(world).content(ino).ok().flatten()?;
-            Some((content, pristine_len))
+            // What the engine reads for itself, nobody has read.
+            let touched = core.reads.take_touched();
+            let content = core.view(world).content(ino);
+            core.reads.put_touched(touched);
+            Some((content.ok().flatten()?, pristine_len))
         })
     }
 }

@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use session_fs_vfs::{EmptyBase, Limits, Merged, Meter, Result, Session, SessionOptions};
+use session_fs_vfs::{
+    EmptyBase, Limits, MergeOptions, Merged, Meter, Result, Session, SessionOptions,
+};
 
 use crate::support::{Body, MapBase, fails, limited, tree};
 
@@ -170,8 +172,11 @@ fn a_nested_session_charges_its_parent_and_a_merge_keeps_what_stays() {
     child.write("made", &[1; 20 << 10]).expect("fits");
     let used = parent.meter().used();
     assert!(used >= 20 << 10);
-    let merged = child.seal().expect("open").merge_into_parent("change");
-    assert!(matches!(merged, Ok(Merged::Applied)));
+    let merged = child
+        .seal()
+        .expect("open")
+        .merge_into_parent("change", &MergeOptions::default());
+    assert!(matches!(merged, Ok(Merged::Applied { .. })));
     drop(child);
     assert!(parent.meter().used() >= 20 << 10, "the parent holds it now");
     parent.rollback().expect("open");

@@ -13,8 +13,8 @@ use plain::{Object, Plain};
 use program::{Op, program};
 use proptest::test_runner::{Config, TestRunner};
 use session_fs_vfs::{
-    Base, ChangeKind, EmptyBase, Error, Kind, Meter, Result, Sealed, Session, SessionOptions, Side,
-    VPath,
+    Base, ChangeKind, EmptyBase, Error, Kind, MergeOptions, Meter, Result, Sealed, Session,
+    SessionOptions, Side, VPath,
 };
 
 use crate::support::{Body, MapBase, Sandbox, tree, variant};
@@ -222,9 +222,11 @@ impl Run {
         let Some(sealed) = seal(&child.session, &child.now) else {
             return;
         };
-        let merged = sealed.merge_into_parent("change").expect("fits");
+        let merged = sealed
+            .merge_into_parent("change", &MergeOptions::default())
+            .expect("fits");
         assert!(
-            matches!(merged, session_fs_vfs::Merged::Applied),
+            matches!(merged, session_fs_vfs::Merged::Applied { .. }),
             "disjoint changes conflict: {merged:?}"
         );
         let own = format!("own-{}", self.frames.len() - 1);

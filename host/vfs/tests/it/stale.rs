@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use session_fs_vfs::{DescriptorFlags, Error, Kind, Merged, OpenFlags, Session, SessionOptions};
+use session_fs_vfs::{
+    DescriptorFlags, Error, Kind, MergeOptions, Merged, OpenFlags, Session, SessionOptions,
+};
 
 use crate::support::{Body, MapBase, Sandbox, fails, over};
 
@@ -133,7 +135,10 @@ fn a_nested_session_that_saw_another_version_is_not_merged() {
     child.append("f", b"!").expect("there");
     base.put("f", file("new"));
     assert_eq!(parent.read("f").expect("there"), b"new");
-    let merged = child.seal().expect("open").merge_into_parent("change");
+    let merged = child
+        .seal()
+        .expect("open")
+        .merge_into_parent("change", &MergeOptions::default());
     assert!(
         matches!(merged, Err(Error::Stale { .. }) | Ok(Merged::Conflicted(_))),
         "{merged:?}"
@@ -154,7 +159,10 @@ fn a_parent_that_went_back_is_a_conflict() {
         .expect("not deep");
     child.append("f", b" and child").expect("there");
     parent.restore("clean").expect("there");
-    let merged = child.seal().expect("open").merge_into_parent("change");
+    let merged = child
+        .seal()
+        .expect("open")
+        .merge_into_parent("change", &MergeOptions::default());
     assert!(matches!(merged, Ok(Merged::Conflicted(_))), "{merged:?}");
     assert_eq!(parent.read("f").expect("there"), b"base");
 }
@@ -170,8 +178,11 @@ fn what_a_nested_session_read_is_read_by_its_parent() {
     child.list("d", None, 10).expect("a directory");
     child.read("d/f").expect("there");
     assert!(!child.exists("none").expect("absent"));
-    let merged = child.seal().expect("open").merge_into_parent("change");
-    assert!(matches!(merged, Ok(Merged::Applied)));
+    let merged = child
+        .seal()
+        .expect("open")
+        .merge_into_parent("change", &MergeOptions::default());
+    assert!(matches!(merged, Ok(Merged::Applied { .. })));
     let sealed = parent.seal().expect("open");
     let reads = sealed.reads();
     let seen = |path: &str| {

@@ -1,6 +1,6 @@
 //! Commits into another session: the head of a memory base, or the session that one is nested in.
 
-use vfs::Merged;
+use vfs::{MergeOptions, Merged};
 
 use super::{ChangeInfo, CommitOutcome, Request, stale};
 use crate::change::{ChangeId, Collector};
@@ -54,9 +54,15 @@ fn merge(
     )?;
     let id = ChangeId::of_encoding(&encoding);
     let entries = sealed.change_set().entries();
-    match sealed.merge_into_parent(&id.to_string())? {
+    match sealed.merge_into_parent(
+        &id.to_string(),
+        &MergeOptions {
+            policy: options.on_conflict,
+            isolation: options.isolation,
+        },
+    )? {
         Merged::Conflicted(conflicts) => Ok(CommitOutcome::Conflicted(conflicts)),
-        Merged::Applied => Ok(CommitOutcome::Applied(ChangeInfo {
+        Merged::Applied { .. } => Ok(CommitOutcome::Applied(ChangeInfo {
             id,
             generation: generation(),
             entries,

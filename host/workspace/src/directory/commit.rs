@@ -20,7 +20,7 @@ use super::transaction::{Entry, Transaction};
 use super::validate::Validator;
 use super::walker::Walker;
 use super::worker::{Deferred, Job};
-use crate::commit::{Acknowledge, ChangeInfo, CommitOutcome, Displaced, Request, stale};
+use crate::commit::{Acknowledge, ChangeInfo, CommitOutcome, Displaced, Request, finish, stale};
 use crate::error::{Result, StoreError, WorkspaceError};
 use crate::workspace::check_limit;
 
@@ -32,6 +32,7 @@ const PENDING_TRANSACTIONS_MAX: usize = 256;
 /// Commits a sealed session to a directory.
 pub(crate) fn commit(engine: &Arc<Engine>, request: Request<'_>) -> Result<CommitOutcome> {
     let entered = engine.enter()?;
+    engine.audit_ready(&entered.store)?;
     let store = entered.store.clone();
     let store = &*store;
     let claim = engine.claim(footprint(&request));
@@ -52,12 +53,6 @@ pub(crate) fn commit(engine: &Arc<Engine>, request: Request<'_>) -> Result<Commi
         engine.defer(Job::Checkpoint(engine.clone()));
     }
     outcome
-}
-
-/// What a commit would conflict with now. Nothing is written.
-pub(crate) fn preview(engine: &Arc<Engine>, request: &Request<'_>) -> Result<Vec<Conflict>> {
-    let _claim: Claim = engine.claim(footprint(request));
-    validate(engine, request)
 }
 
 fn footprint(request: &Request<'_>) -> Footprint {
@@ -174,11 +169,11 @@ fn record(
         displaced,
     };
     if request.options.acknowledge == Acknowledge::Durable && !request.options.strict {
-        request.sealed.finish(&id.to_string());
+        finish(request.sealed, &id.to_string());
         engine.defer(Job::Apply(Deferred {
             sequence,
             transaction,
-            claim,
+            _claim: claim,
             entered,
         }));
         return Ok(CommitOutcome::Applied(info(Vec::new())));
@@ -191,13 +186,13 @@ fn record(
         request.options.strict,
     ) {
         Ok(Ended::Applied(displaced)) => {
-            request.sealed.finish(&id.to_string());
+            finish(request.sealed, &id.to_string());
             Ok(CommitOutcome::Applied(info(displaced)))
         }
         Ok(Ended::TakenBack(path)) => Ok(stale(&path.to_string())),
         Err(error) => {
             if matches!(error, WorkspaceError::NeedsRecovery { .. }) {
-                request.sealed.finish(&id.to_string());
+                finish(request.sealed, &id.to_string());
             }
             Err(error)
         }
@@ -324,7 +319,7 @@ fn unrecorded(
         };
     }
     engine.poison();
-    sealed.finish(&transaction.change_id.to_string());
+    finish(sealed, &transaction.change_id.to_string());
     WorkspaceError::InDoubt {
         base: engine.name.clone(),
         change: transaction.change_id,

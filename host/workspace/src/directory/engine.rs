@@ -18,9 +18,11 @@ use super::footprint::Footprint;
 use super::store::Store;
 use super::timeline::Timeline;
 use super::worker::{Job, Worker};
+use crate::audit::{AuditLimits, AuditLog};
 use crate::change::ChangeId;
 use crate::error::{Result, StoreError, WorkspaceError};
 use crate::ids::IdSource;
+use crate::workspace::WorkspaceOptions;
 
 /// Time between two attempts at a lock that another process holds.
 const LOCK_RETRY_MS: u64 = 5;
@@ -39,6 +41,7 @@ pub(crate) struct Engine {
     timeline: Arc<Timeline>,
     transactions_count: AtomicU64,
     worker: OnceLock<Option<Worker>>,
+    audit: Arc<AuditLog>,
 }
 
 #[derive(Default)]
@@ -86,16 +89,15 @@ impl Engine {
     pub(crate) fn open(
         base: Arc<DirectoryBase>,
         name: &str,
-        ids: Arc<dyn IdSource>,
-        boot: Option<[u8; 16]>,
-        lock_wait_ms_max: u64,
+        options: &WorkspaceOptions,
     ) -> Arc<Self> {
         let engine = Arc::new(Self {
             name: name.to_owned(),
             base,
-            ids,
-            boot,
-            lock_wait_ms_max,
+            ids: options.ids.clone(),
+            boot: options.boot,
+            lock_wait_ms_max: options.limits.lock_wait_ms_max,
+            audit: AuditLog::detached(AuditLimits::default(), options.clock.clone()),
             state: Mutex::default(),
             changed: Condvar::new(),
             entrance: Mutex::new(()),
@@ -128,6 +130,26 @@ impl Engine {
         &self.timeline
     }
 
+    /// What the sessions of the base are audited by.
+    pub(crate) fn audit(&self) -> &Arc<AuditLog> {
+        &self.audit
+    }
+
+    /// Whether nothing of the audit is lost, and all of it can be written to the store.
+    pub(super) fn audit_ready(&self, store: &Store) -> Result<()> {
+        let fail = |source| WorkspaceError::Audit {
+            base: self.name.clone(),
+            source,
+        };
+        if !self.audit.is_attached() {
+            let dir = super::folder::ensure(&store.folder.dir, "audit");
+            let dir = dir.map_err(|error| error.at(&self.name))?;
+            let key = &store.folder.identity.key;
+            self.audit.attach(dir, key).map_err(fail)?;
+        }
+        self.audit.ready().map_err(fail)
+    }
+
     /// Opens what is in a slot.
     pub(super) fn open_slot(&self, slot: &Name) -> io::Result<Arc<dyn File>> {
         self.present_store()?.folder.staging.open(slot)
@@ -144,7 +166,7 @@ impl Engine {
         store.ok_or_else(|| io::Error::other("the store is not open; open the base again"))
     }
 
-    pub(super) fn root(&self) -> &Arc<dyn Dir> {
+    pub(crate) fn root(&self) -> &Arc<dyn Dir> {
         self.base.root()
     }
 
@@ -158,8 +180,11 @@ impl Engine {
                 let store = self
                     .open_store(false)
                     .map_err(|error| error.at(&self.name))?;
-                let mut state = self.state.lock();
-                state.store = store;
+                if let Some(store) = &store {
+                    // Whether it can be written to matters to commits, and they ask again.
+                    drop(self.audit_ready(store));
+                }
+                self.state.lock().store = store;
                 drop(turn);
                 Ok(())
             }
@@ -359,11 +384,27 @@ impl Engine {
         if !is_clean {
             self.checkpoint_of(&entered.store)?;
         }
+        self.audit_ready(&entered.store)?;
         let folder = &entered.store.folder;
         Ok(Some(StoreAccess {
             dir: folder.dir.clone(),
             key: folder.identity.key,
         }))
+    }
+
+    /// Does something while no process commits to the base.
+    ///
+    /// # Errors
+    ///
+    /// As a commit's.
+    pub(crate) fn exclusively<T>(self: &Arc<Self>, act: impl FnOnce() -> T) -> Result<T> {
+        let entered = self.enter()?;
+        Ok(entered.store.group.pause(act))
+    }
+
+    /// Whether an open session may still ask for an object.
+    pub(crate) fn needs_object(&self, digest: &Digest) -> bool {
+        self.timeline.needs(digest)
     }
 
     fn has_store(&self) -> Result<bool> {

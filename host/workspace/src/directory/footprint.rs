@@ -28,11 +28,6 @@ impl Footprint {
         self.paths.extend(paths);
     }
 
-    /// Adds all of another's.
-    pub(super) fn join(&mut self, other: &Self) {
-        self.paths.extend(other.paths.iter().cloned());
-    }
-
     pub(super) fn clear(&mut self) {
         self.paths.clear();
     }

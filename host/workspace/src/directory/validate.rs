@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use store::disk::{Dir, FileKind, Fingerprint};
 use vfs::reserved::STORE_NAME;
-use vfs::{Arrival, BaseEntry, ChangeSet, Conflict, ConflictSide, Kind, Name, Sealed, Side, VPath};
+use vfs::{
+    Arrival, BaseEntry, ChangeSet, Conflict, ConflictReason, ConflictSide, Kind, Name, Sealed,
+    Side, VPath,
+};
 
 use super::fingerprint::{is_as_seen, side};
 use super::walker::Walker;
@@ -50,12 +53,16 @@ impl<'a> Validator<'a> {
                 same = self.lists(&path, listing)?;
             }
             if !same {
-                self.conflict(&path, None, None, now.map(|now| side(&now)));
+                let before = Some(ConflictSide {
+                    kind: Some(seen.stat.kind),
+                    size: seen.stat.size,
+                });
+                self.read_moved(&path, before, now.map(|now| side(&now)));
             }
         }
         for path in sealed.absences() {
             if let Some(now) = self.probe(&path)? {
-                self.conflict(&path, None, None, Some(side(&now)));
+                self.read_moved(&path, None, Some(side(&now)));
             }
         }
         Ok(())
@@ -205,6 +212,24 @@ impl<'a> Validator<'a> {
             .map_err(|error| (path.clone(), error))
     }
 
+    fn read_moved(
+        &mut self,
+        path: &VPath,
+        before: Option<ConflictSide>,
+        theirs: Option<ConflictSide>,
+    ) {
+        // What is written as well is a conflict of its own.
+        self.conflicts
+            .entry(path.clone())
+            .or_insert_with(|| Conflict {
+                path: path.clone(),
+                before,
+                ours: before,
+                theirs,
+                reason: ConflictReason::ReadMoved,
+            });
+    }
+
     fn conflict(
         &mut self,
         path: &VPath,
@@ -219,7 +244,29 @@ impl<'a> Validator<'a> {
                 before: before.map(ConflictSide::from),
                 ours: ours.map(ConflictSide::from),
                 theirs,
+                reason: reason(
+                    before.map(|side| side.kind),
+                    ours.map(|side| side.kind),
+                    theirs,
+                ),
             });
+    }
+}
+
+/// Why a path is a conflict, as far as that shows without reading contents.
+fn reason(
+    before: Option<Kind>,
+    ours: Option<Kind>,
+    theirs: Option<ConflictSide>,
+) -> ConflictReason {
+    match (before, ours, theirs) {
+        (Some(_), _, None) => ConflictReason::RemovedThere,
+        (None, Some(_), None) => ConflictReason::RemovedThere,
+        (None, Some(_), Some(_)) => ConflictReason::BothCreated,
+        (None, None, _) => ConflictReason::NotEmpty,
+        (Some(before), _, Some(theirs)) if theirs.kind != Some(before) => ConflictReason::Kind,
+        (Some(_), None, Some(_)) => ConflictReason::RemovedHere,
+        (Some(_), Some(_), Some(_)) => ConflictReason::Content,
     }
 }
 

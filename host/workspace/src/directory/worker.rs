@@ -13,7 +13,7 @@ pub(super) struct Deferred {
     pub(super) sequence: u64,
     pub(super) transaction: Arc<Transaction>,
     // Dropped in this order: the paths are free before the turn is given up.
-    pub(super) claim: Claim,
+    pub(super) _claim: Claim,
     pub(super) entered: Entered,
 }
 

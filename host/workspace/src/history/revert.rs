@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use vfs::{Conflict, ConflictSide, Digest, Kind, Session, VPath};
+use vfs::{Conflict, ConflictReason, ConflictSide, Digest, Kind, Session, VPath};
 
 use super::History;
 use super::error::{HistoryError, Result};
@@ -350,6 +350,7 @@ impl Undo<'_> {
                 before: before.map(side),
                 ours: ours.map(side),
                 theirs,
+                reason: ConflictReason::Content,
             });
     }
 }

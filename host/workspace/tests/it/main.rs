@@ -1,6 +1,7 @@
 //! A workspace from outside: what lands in a base, what does not, and what somebody else finds.
 
 mod acting;
+mod audit;
 mod conflicts;
 mod durable;
 mod faults;

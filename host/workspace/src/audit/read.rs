@@ -1,0 +1,145 @@
+//! Reading a log by pages, oldest first, in bounded memory.
+
+use std::io;
+
+use store::disk::Dir;
+use vfs::Timestamp;
+
+use super::line::AuditEntry;
+use super::scan::{Lines, Next, header, segment_name, segments};
+use super::{AuditError, AuditLog, AuditResult};
+
+/// Entries of one page at most.
+const PAGE_ENTRIES_MAX: usize = 10_000;
+
+/// Which lines to read; a field that is absent takes all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// Of this session.
+    pub session: Option<String>,
+    /// Of this agent.
+    pub agent: Option<String>,
+    /// Of this task.
+    pub task: Option<String>,
+    /// Of this operation, by its word.
+    pub operation: Option<String>,
+    /// With this outcome, such as `denied`.
+    pub outcome: Option<String>,
+    /// With this path, or one below it, as first or second path.
+    pub path: Option<String>,
+    /// At this time or later.
+    pub since: Option<Timestamp>,
+    /// Before this time.
+    pub until: Option<Timestamp>,
+}
+
+/// Which page to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AuditPageRequest {
+    /// Lines after this number; 0 for the first page.
+    pub after: u64,
+    /// Entries at most; 10,000 is the cap.
+    pub entries_max: usize,
+}
+
+/// One page of a log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditPage {
+    /// In the order of their numbers.
+    pub entries: Vec<AuditEntry>,
+    /// Pass this as `after` to go on; `None` at the end of the log.
+    pub next: Option<u64>,
+}
+
+impl AuditFilter {
+    /// Whether a line is to be read.
+    pub fn takes(&self, entry: &AuditEntry) -> bool {
+        let same = |wanted: &Option<String>, found: Option<&String>| {
+            wanted.is_none() || wanted.as_ref() == found
+        };
+        same(&self.session, entry.session.as_ref())
+            && same(&self.agent, entry.agent.as_ref())
+            && same(&self.task, entry.task.as_ref())
+            && same(&self.operation, Some(&entry.operation))
+            && same(&self.outcome, Some(&entry.outcome))
+            && self.since.is_none_or(|since| since <= entry.time)
+            && self.until.is_none_or(|until| entry.time < until)
+            && self.path.as_deref().is_none_or(|path| {
+                let paths = [&entry.path, &entry.target];
+                paths.into_iter().flatten().any(|it| is_within(it, path))
+            })
+    }
+}
+
+fn is_within(path: &str, dir: &str) -> bool {
+    let (path, dir) = (path.trim_start_matches('/'), dir.trim_matches('/'));
+    match path.strip_prefix(dir) {
+        Some(rest) => dir.is_empty() || rest.is_empty() || rest.starts_with('/'),
+        None => false,
+    }
+}
+
+impl AuditLog {
+    /// Reads a page of the lines that a filter takes. What is pending is written first.
+    ///
+    /// # Errors
+    ///
+    /// `Detached`, `Unreadable`; `Corrupt` for a line that is none. Links are not checked here.
+    pub fn read(&self, filter: &AuditFilter, request: AuditPageRequest) -> AuditResult<AuditPage> {
+        let entries_max = request.entries_max.clamp(1, PAGE_ENTRIES_MAX);
+        let mut page = AuditPage::default();
+        self.each(request.after, &mut |entry, _| {
+            if page.entries.len() == entries_max {
+                page.next = page.entries.last().map(|last| last.number);
+                return Ok(false);
+            }
+            if filter.takes(&entry) {
+                page.entries.push(entry);
+            }
+            Ok(true)
+        })?;
+        Ok(page)
+    }
+
+    /// Hands out each line after a number, parsed and as it stands, until `each` returns false.
+    pub(super) fn each(
+        &self,
+        after: u64,
+        each: &mut dyn FnMut(AuditEntry, &[u8]) -> AuditResult<bool>,
+    ) -> AuditResult<()> {
+        let dir = self.with_writer(|writer| Ok(writer.dir.clone()))?;
+        let present = first_needed(&*dir, after).map_err(AuditError::unreadable)?;
+        let mut number = None;
+        for segment in present {
+            let name = segment_name(segment);
+            let file = dir.open(&name).map_err(AuditError::unreadable)?;
+            let mut lines = Lines::new(file, 0);
+            // A line that is not finished is being written, or for `verify` to tell of.
+            while let Next::Line(line) = lines.next().map_err(AuditError::unreadable)? {
+                let entry = AuditEntry::parse(line).ok_or_else(|| AuditError::Corrupt {
+                    segment: name.to_string(),
+                    number: number.map_or(1, |last: u64| last.saturating_add(1)),
+                })?;
+                number = Some(entry.number);
+                if entry.number > after && !each(entry, line)? {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The segments from the one on that holds the line after a number.
+fn first_needed(dir: &dyn Dir, after: u64) -> io::Result<Vec<u64>> {
+    let mut present = segments(dir)?;
+    let mut needed = 0;
+    for (index, segment) in present.iter().enumerate().skip(1) {
+        let header = header(&dir.open(&segment_name(*segment))?)?;
+        if header.is_none_or(|header| header.number > after) {
+            break;
+        }
+        needed = index;
+    }
+    Ok(present.split_off(needed))
+}

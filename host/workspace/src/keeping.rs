@@ -1,0 +1,133 @@
+//! What a base keeps beside its directory: durable sessions, history, and what became of commits.
+
+use std::sync::Arc;
+
+use vfs::Digest;
+
+use crate::base::{BaseHandle, Target};
+use crate::change::ChangeId;
+use crate::directory::Engine;
+use crate::durable::{
+    DurableContext, DurableError, DurableLimits, DurableStore, Outcomes, SessionId,
+};
+use crate::error::{Result, WorkspaceError};
+use crate::history::{GcNeeds, GcReport, History, HistoryLimits, LogFilter, Retention};
+use crate::workspace::Workspace;
+
+impl Workspace {
+    /// The durable sessions of a directory. Its store is made when there is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Workspace::commit`]; `Durable` for a base in memory.
+    pub fn durable_store(&self, base: &Arc<BaseHandle>) -> Result<DurableStore> {
+        let engine = directory(base)?;
+        let access = engine.access(true)?;
+        let access = access.ok_or_else(|| WorkspaceError::Poisoned {
+            base: base.name().to_owned(),
+        })?;
+        let sessions = crate::directory::ensure(&access.dir, "sessions");
+        let sessions = sessions.map_err(|error| error.at(base.name()))?;
+        let context = DurableContext {
+            key: access.key,
+            clock: self.options.clock.clone(),
+            owner: self.options.owner.clone(),
+            outcomes: Arc::new(EngineOutcomes(engine.clone())),
+            limits: DurableLimits::default(),
+        };
+        Ok(DurableStore::new(sessions, context))
+    }
+
+    /// The history of a directory, up to now; `None` when nothing was ever committed or kept there.
+    ///
+    /// # Errors
+    ///
+    /// As [`Workspace::commit`]; `History`; `Durable` for a base in memory.
+    pub fn history(&self, base: &Arc<BaseHandle>) -> Result<Option<History>> {
+        open_history(directory(base)?)
+    }
+
+    /// The change that a session was committed as; `None` when it was not. The answer is final when
+    /// whoever committed it has ended.
+    ///
+    /// # Errors
+    ///
+    /// As [`Workspace::history`].
+    pub fn outcome(&self, base: &Arc<BaseHandle>, session: &str) -> Result<Option<ChangeId>> {
+        outcome(directory(base)?, session)
+    }
+
+    /// Drops the oldest history, but nothing that an open session of this process needs; with
+    /// `dry_run` it only tells what would go. `None` when there is no history.
+    ///
+    /// # Errors
+    ///
+    /// As [`Workspace::history`].
+    pub fn gc(
+        &self,
+        base: &Arc<BaseHandle>,
+        retention: &Retention,
+        dry_run: bool,
+    ) -> Result<Option<GcReport>> {
+        let engine = directory(base)?;
+        let Some(history) = open_history(engine)? else {
+            return Ok(None);
+        };
+        let is_live = |digest: &Digest| engine.needs_object(digest);
+        let needs = GcNeeds {
+            generation_min: self.registry().generation_min(base),
+            is_live: &is_live,
+            is_pinned: &|_| false,
+        };
+        let now = self.options.clock.now();
+        let report = match dry_run {
+            true => history.gc_plan(retention, now, &needs),
+            false => engine.exclusively(|| history.gc(retention, now, &needs))?,
+        };
+        Ok(Some(report.map_err(Arc::new)?))
+    }
+}
+
+fn directory(base: &BaseHandle) -> Result<&Arc<Engine>> {
+    match &base.target {
+        Target::Directory(engine) => Ok(engine),
+        Target::Memory(_) => Err(DurableError::MemoryBase {
+            base: base.name().to_owned(),
+        }
+        .into()),
+    }
+}
+
+fn open_history(engine: &Arc<Engine>) -> Result<Option<History>> {
+    let Some(access) = engine.access(false)? else {
+        return Ok(None);
+    };
+    let root = engine.root().clone();
+    let history = History::open(access.dir, root, HistoryLimits::default());
+    Ok(Some(history.map_err(Arc::new)?))
+}
+
+fn outcome(engine: &Arc<Engine>, session: &str) -> Result<Option<ChangeId>> {
+    if let Some((_, change)) = engine.pending_change_of(session) {
+        return Ok(Some(change));
+    }
+    let Some(history) = open_history(engine)? else {
+        return Ok(None);
+    };
+    let filter = LogFilter {
+        session: Some(session.to_owned()),
+        ..LogFilter::default()
+    };
+    let page = history.log(&filter, None, 1).map_err(Arc::new)?;
+    Ok(page.entries.first().map(|entry| entry.id))
+}
+
+/// Knows of commits what the journal and the history of a base say.
+#[derive(Debug)]
+struct EngineOutcomes(Arc<Engine>);
+
+impl Outcomes for EngineOutcomes {
+    fn outcome(&self, session: &SessionId) -> std::io::Result<Option<ChangeId>> {
+        outcome(&self.0, session.as_str()).map_err(std::io::Error::other)
+    }
+}
