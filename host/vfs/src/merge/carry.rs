@@ -128,16 +128,22 @@ impl Replay<'_> {
         let same = |now: &Arc<BaseStat>| comparable && origin.stat.same_version(now);
         if let Some(now) = now.filter(same) {
             self.core.reads.note_content(origin.ino);
-            let origin = Some(Origin {
+            let origin = Origin {
                 ino: origin.ino,
                 stat: now,
-            });
-            return Ok(Some(File { origin, ..file }));
+            };
+            if self.world.keep_pristine {
+                self.core.reads.save_pristine(self.world, &origin)?;
+            }
+            return Ok(Some(File {
+                origin: Some(origin),
+                ..file
+            }));
         }
         let Some(side) = FileSide::of(&mut self.ours.now(), ino)? else {
             return Ok(None);
         };
-        let pieces = side.freed(&self.world.meter)?;
+        let pieces = side.freed(self.world)?;
         Ok(pieces.map(|pieces| File {
             origin: None,
             pieces,

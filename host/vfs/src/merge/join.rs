@@ -90,7 +90,7 @@ impl Replay<'_> {
             TextMerge::Conflicted { .. } => Ok(Some(ConflictReason::Content)),
             TextMerge::Clean(text) => {
                 let mut pieces = Pieces::empty();
-                pieces.write(&self.world.meter, 0, &text)?;
+                self.world.write(&mut pieces, 0, &text)?;
                 self.change(target, |file| {
                     file.pieces = pieces;
                     file.executable = executable;
@@ -107,7 +107,7 @@ impl Replay<'_> {
         if here.is_some_and(|here| here.content.same(&theirs.content)) {
             return Ok(());
         }
-        if let Some(pieces) = theirs.freed(&self.world.meter)? {
+        if let Some(pieces) = theirs.freed(self.world)? {
             let executable = theirs.executable;
             self.change(target, |file| {
                 file.pieces = pieces;
