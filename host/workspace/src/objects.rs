@@ -98,20 +98,32 @@ impl Objects {
     /// `ResourceBusy` when the file is being written to all the time. After any error `from_name` is
     /// still there, or the object is in its place.
     pub(crate) fn adopt(&self, from: &dyn Dir, from_name: &Name) -> io::Result<(Digest, u64)> {
-        let (digest, size) = hash_still(&*from.open(from_name)?, from_name)?;
-        let (shard_name, object_name) = names(&digest);
-        if self.is_sound(&digest)? {
-            from.unlink(from_name)?;
-            return Ok((digest, size));
+        let (digest, size) = self.hash(from, from_name)?;
+        self.place(from, from_name, &digest)?;
+        Ok((digest, size))
+    }
+
+    /// The digest and the size in bytes of a file that nobody writes to meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// `ResourceBusy` when somebody does all the time.
+    pub(crate) fn hash(&self, from: &dyn Dir, from_name: &Name) -> io::Result<(Digest, u64)> {
+        hash_still(&*from.open(from_name)?, from_name)
+    }
+
+    /// The second half of [`Objects::adopt`]: moves a file to the place of its digest.
+    pub(crate) fn place(&self, from: &dyn Dir, from_name: &Name, digest: &Digest) -> io::Result<()> {
+        let (shard_name, object_name) = names(digest);
+        if self.is_sound(digest)? {
+            return from.unlink(from_name);
         }
         let shard = open_or_make(&*self.dir, &shard_name)?;
         if is_sole(from, from_name)? {
-            from.rename(from_name, &*shard, &object_name, RenameMode::Replace)?;
-            return Ok((digest, size));
+            return from.rename(from_name, &*shard, &object_name, RenameMode::Replace);
         }
-        copy_in(&*from.open(from_name)?, &*shard, &object_name, &digest)?;
-        from.unlink(from_name)?;
-        Ok((digest, size))
+        copy_in(&*from.open(from_name)?, &*shard, &object_name, digest)?;
+        from.unlink(from_name)
     }
 
     /// Reads a whole object of at most `bytes_max` bytes.

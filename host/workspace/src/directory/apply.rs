@@ -66,6 +66,21 @@ pub(super) struct Applier<'a> {
     pub(super) applied: Applied,
 }
 
+impl<'a> Applier<'a> {
+    /// The same hands for another transaction.
+    pub(super) fn of(&self, transaction: &'a Transaction) -> Self {
+        Self {
+            root: self.root,
+            folder: self.folder,
+            mover: self.mover.clone(),
+            transaction,
+            walker: Walker::new(self.root),
+            strict: self.strict,
+            applied: Applied::default(),
+        }
+    }
+}
+
 impl Applier<'_> {
     /// Takes all steps.
     pub(super) fn run(&mut self) -> Result<(), Halt> {

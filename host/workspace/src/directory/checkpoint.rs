@@ -1,13 +1,15 @@
 //! The checkpoint: what the journal holds becomes history and lasts without it, and the journal is
 //! empty again.
 //!
-//! **Invariant:** the journal is emptied only after the directory, the change files and the objects
-//! are flushed. A crash anywhere before leaves records that recovery does again and checkpoints.
+//! **Invariants:** the journal is emptied only after the directory, the change files and the objects
+//! are flushed; nothing leaves its slot before the change file that lists it is. A crash anywhere
+//! before the end leaves records that recovery does again and checkpoints.
 
 use std::io;
 use std::sync::Arc;
 
-use store::disk::{Dir, FileKind};
+use store::disk::{Dir, File, FileKind};
+use vfs::Digest;
 
 use super::apply::{Applied, Leftover, is_empty};
 use super::folder::{FILE_MODE, name};
@@ -18,6 +20,16 @@ use super::transaction::Transaction;
 use crate::change::{ChangeFile, ChangeId, Preimage};
 use crate::commit::Displaced;
 use crate::error::StoreError;
+
+/// Bytes of a change file that are read at once.
+const READ_STEP_BYTES: usize = 64 << 10;
+
+/// A transaction whose change file is written, and what it lists that is in a slot yet.
+struct Kept<'a> {
+    transaction: &'a Transaction,
+    file: ChangeFile,
+    slots: Vec<(&'a Leftover, Digest)>,
+}
 
 impl Store {
     /// Checkpoints all transactions; each is settled. Called while nobody writes to the journal.
@@ -32,12 +44,21 @@ impl Store {
         }
         debug_assert!(pending.is_settled(), "nothing is on its way");
         let mut last = pending.last;
+        let mut kept = Vec::with_capacity(pending.committed.len());
         for (sequence, committed) in &pending.committed {
             let transaction = &committed.transaction;
             if let Progress::Applied(applied) = &committed.state {
-                self.keep(*sequence, last, transaction, applied)?;
+                kept.push(self.keep(*sequence, last, transaction, applied)?);
                 last = Some(transaction.change_id);
             }
+        }
+        let flush = || {
+            let flushed = root.sync_fs();
+            flushed.map_err(|error| StoreError::io("..", error))
+        };
+        flush()?;
+        for kept in kept {
+            self.adopt(kept)?;
         }
         let generation = journal.next_sequence().saturating_sub(1);
         let head = Head {
@@ -45,8 +66,7 @@ impl Store {
             change: last,
         };
         head.write(&self.folder.dir)?;
-        root.sync_fs()
-            .map_err(|error| StoreError::io("..", error))?;
+        flush()?;
         journal.recycle()?;
         self.clear(&pending);
         pending.clear(last, generation);
@@ -55,47 +75,51 @@ impl Store {
         Ok(())
     }
 
-    /// Writes the change file of a transaction, after what it replaced has become objects.
-    fn keep(
+    /// Writes the change file of a transaction, which lists what the slots hold.
+    fn keep<'a>(
         &self,
         generation: u64,
         previous: Option<ChangeId>,
-        transaction: &Transaction,
-        applied: &Applied,
-    ) -> Result<(), StoreError> {
-        let mut displaced = applied.displaced.clone();
-        let mut preimages = Vec::new();
-        for leftover in &applied.leftovers {
-            if let Some(preimage) = self.adopt(transaction, leftover, &mut displaced)? {
-                preimages.push(preimage);
-            }
-        }
-        preimages.sort_by(|one, two| one.path.cmp(&two.path));
-        preimages.dedup_by(|one, two| one.path == two.path);
-        let file = ChangeFile {
-            generation,
-            previous,
-            change: (*transaction.change).clone(),
-            preimages,
-            displaced,
+        transaction: &'a Transaction,
+        applied: &'a Applied,
+    ) -> Result<Kept<'a>, StoreError> {
+        let mut kept = Kept {
+            transaction,
+            file: ChangeFile {
+                generation,
+                previous,
+                change: (*transaction.change).clone(),
+                preimages: Vec::new(),
+                displaced: applied.displaced.clone(),
+            },
+            slots: Vec::new(),
         };
-        self.write_change(&transaction.change_id, &file.encode())
+        for leftover in &applied.leftovers {
+            self.look_at(leftover, &mut kept)?;
+        }
+        let earlier = self.remember(&mut kept)?;
+        kept.file
+            .preimages
+            .sort_by(|one, two| one.path.cmp(&two.path));
+        kept.file
+            .preimages
+            .dedup_by(|one, two| one.path == two.path);
+        let bytes = kept.file.encode();
+        if earlier.as_ref() != Some(&bytes) {
+            self.write_change(&transaction.change_id, &bytes, earlier.is_some())?;
+        }
+        Ok(kept)
     }
 
-    /// Makes an object of a file that was replaced or removed. One that somebody wrote to through an
-    /// old handle meanwhile is set aside instead.
-    fn adopt(
-        &self,
-        transaction: &Transaction,
-        leftover: &Leftover,
-        displaced: &mut Vec<Displaced>,
-    ) -> Result<Option<Preimage>, StoreError> {
+    /// Looks at what was replaced or removed. A file that somebody wrote to through an old handle
+    /// meanwhile is set aside, as is a directory that is not empty any more.
+    fn look_at<'a>(&self, leftover: &'a Leftover, kept: &mut Kept<'a>) -> Result<(), StoreError> {
         let Leftover { path, slot, taken } = leftover;
         let fail = |error| StoreError::io(slot, error);
         let staging = &*self.folder.staging;
         let now = match staging.stat(slot) {
             // An earlier attempt at this checkpoint got further.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             now => now.map_err(fail)?,
         };
         let is_directory = now.kind == FileKind::Directory;
@@ -104,26 +128,90 @@ impl Store {
             false => now == *taken,
         };
         if !untouched {
-            let kept = self.folder.set_aside(transaction.id, slot).map_err(fail)?;
-            displaced.push(Displaced {
+            return self.displace(leftover, kept);
+        }
+        if now.kind == FileKind::File {
+            let (digest, size) = self.folder.objects.hash(staging, slot).map_err(fail)?;
+            kept.file.preimages.push(Preimage {
                 path: path.clone(),
-                kept,
+                digest,
+                size,
+                executable: taken.mode & 0o111 != 0,
             });
-            return Ok(None);
+            kept.slots.push((leftover, digest));
         }
-        if now.kind != FileKind::File {
-            return Ok(None);
-        }
-        let (digest, size) = self.folder.objects.adopt(staging, slot).map_err(fail)?;
-        Ok(Some(Preimage {
-            path: path.clone(),
-            digest,
-            size,
-            executable: taken.mode & 0o111 != 0,
-        }))
+        Ok(())
     }
 
-    fn write_change(&self, id: &ChangeId, bytes: &[u8]) -> Result<(), StoreError> {
+    fn displace(&self, leftover: &Leftover, kept: &mut Kept<'_>) -> Result<(), StoreError> {
+        let set_aside = self.folder.set_aside(kept.transaction.id, &leftover.slot);
+        let aside = set_aside.map_err(|error| StoreError::io(&leftover.slot, error))?;
+        kept.file.displaced.push(Displaced {
+            path: leftover.path.clone(),
+            kept: aside,
+        });
+        Ok(())
+    }
+
+    /// Takes over what an earlier attempt at this checkpoint wrote down and carried away. Returns the
+    /// change file that it wrote.
+    fn remember(&self, kept: &mut Kept<'_>) -> Result<Option<Vec<u8>>, StoreError> {
+        let file_name = name(&kept.transaction.change_id.to_string());
+        let fail = |error| StoreError::io(&file_name, error);
+        let bytes = match self.folder.changes.open(&file_name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened.and_then(|file| read_whole(&*file)).map_err(fail)?,
+        };
+        // One that does not decode was never flushed, and then nothing has left its slot.
+        let Ok(earlier) = ChangeFile::decode(&bytes) else {
+            return Ok(None);
+        };
+        // The head may name this very change already.
+        kept.file.previous = earlier.previous;
+        for preimage in earlier.preimages {
+            let found = kept
+                .file
+                .preimages
+                .iter()
+                .any(|one| one.path == preimage.path);
+            if !found && self.folder.objects.contains(&preimage.digest).map_err(fail)? {
+                kept.file.preimages.push(preimage);
+            }
+        }
+        for displaced in earlier.displaced {
+            if !kept.file.displaced.contains(&displaced) {
+                kept.file.displaced.push(displaced);
+            }
+        }
+        Ok(Some(bytes))
+    }
+
+    /// Makes objects of the files that the change file lists.
+    fn adopt(&self, mut kept: Kept<'_>) -> Result<(), StoreError> {
+        let staging = &*self.folder.staging;
+        let mut is_changed = false;
+        for (leftover, digest) in std::mem::take(&mut kept.slots) {
+            let fail = |error| StoreError::io(&leftover.slot, error);
+            if staging.stat(&leftover.slot).map_err(fail)? == leftover.taken {
+                let placed = self.folder.objects.place(staging, &leftover.slot, &digest);
+                placed.map_err(fail)?;
+                continue;
+            }
+            self.displace(leftover, &mut kept)?;
+            kept.file
+                .preimages
+                .retain(|preimage| preimage.path != leftover.path);
+            is_changed = true;
+        }
+        match is_changed {
+            true => self.write_change(&kept.transaction.change_id, &kept.file.encode(), true),
+            false => Ok(()),
+        }
+    }
+
+    /// Writes a change file; one that takes the place of another is flushed first, because slots may
+    /// be empty already whose objects only the other one names.
+    fn write_change(&self, id: &ChangeId, bytes: &[u8], over: bool) -> Result<(), StoreError> {
         let changes = &self.folder.changes;
         let (file_name, fresh) = (name(&id.to_string()), name(&format!("{id}.new")));
         let fail = |error| StoreError::io(&file_name, error);
@@ -133,6 +221,9 @@ impl Store {
         }
         let file = changes.create(&fresh, FILE_MODE).map_err(fail)?;
         file.write_at(bytes, 0).map_err(fail)?;
+        if over {
+            file.sync_data().map_err(fail)?;
+        }
         changes
             .rename(
                 &fresh,
@@ -151,6 +242,16 @@ impl Store {
                     drop(self.folder.clear(&leftover.slot));
                 }
             }
+        }
+    }
+}
+
+fn read_whole(file: &dyn File) -> io::Result<Vec<u8>> {
+    let (mut bytes, mut step) = (Vec::new(), vec![0; READ_STEP_BYTES]);
+    loop {
+        match file.read_at(&mut step, bytes.len() as u64)? {
+            0 => return Ok(bytes),
+            count => bytes.extend_from_slice(&step[..count]),
         }
     }
 }

@@ -15,7 +15,7 @@ use super::footprint::Footprint;
 use super::pending::Progress;
 use super::reserve::INLINE_BYTES_MAX;
 use super::store::Store;
-use super::takeback::{first_displaced, take_back};
+use super::takeback::{Since, first_displaced, take_back};
 use super::transaction::{Entry, Transaction};
 use super::validate::Validator;
 use super::walker::Walker;
@@ -301,7 +301,7 @@ fn aborted(
     // Not with a group: whoever leads one may be waiting for this transaction to settle.
     let noted = store.journal.lock().append(&[&Entry::abort(sequence)]);
     let taken_back = match noted {
-        Ok(_) => take_back(store.applier(engine.root(), transaction)),
+        Ok(_) => take_back(store.applier(engine.root(), transaction), Since::Made),
         Err(error) => Err(Halt::Failed(path.clone(), io::Error::other(error))),
     };
     match taken_back {

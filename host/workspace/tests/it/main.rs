@@ -2,10 +2,11 @@
 
 mod acting;
 mod conflicts;
+mod crash;
 mod faults;
 mod memory;
 mod model;
 mod names;
-// mod races;
+mod rig;
 mod scene;
 mod sessions;
