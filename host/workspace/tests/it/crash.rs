@@ -141,7 +141,7 @@ fn the_store_itself_is_being_made() {
 #[test]
 fn a_crash_in_recovery_and_again() {
     let mut counts = Counts::default();
-    for seed in 100..112 {
+    for seed in 100..120 {
         counts += Sweep::new(Workload::random(seed)).in_recovery(seed, 3, 2);
     }
     assert!(counts.in_recovery > 2_000, "{counts:?}");

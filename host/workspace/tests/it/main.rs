@@ -10,6 +10,7 @@ mod history;
 mod memory;
 mod model;
 mod names;
+mod races;
 mod rig;
 mod scene;
 mod sessions;
