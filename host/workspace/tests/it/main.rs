@@ -14,3 +14,4 @@ mod races;
 mod rig;
 mod scene;
 mod sessions;
+mod threads;
