@@ -81,7 +81,7 @@ impl Signals {
             }
             Reaction::Stop => {
                 output.say(&format!(
-                    "{name}: stopping the run; once more kills the process\n"
+                    "{name}: stopping; once more kills the process\n"
                 ));
             }
         }

@@ -71,6 +71,11 @@ impl Stopwatch {
     }
 }
 
+/// The directory that the process was started in; `None` when it is gone.
+pub(crate) fn current_dir() -> Option<std::path::PathBuf> {
+    std::env::current_dir().ok()
+}
+
 /// A variable of the environment; unset and empty are the same, and so is what is not UTF-8.
 #[expect(
     clippy::disallowed_methods,
