@@ -200,6 +200,15 @@ impl Failure {
         Self::new(Code::NotFound, format!("there is no session '{name}'")).hint(LIST_HINT)
     }
 
+    /// Nothing was ever committed there.
+    pub(crate) fn no_history(base: &str) -> Self {
+        Self::new(
+            Code::NotFound,
+            format!("nothing was ever committed to {base}"),
+        )
+        .hint("--base names another directory")
+    }
+
     /// The history could not be read, or something of it not be brought back.
     pub(crate) fn history(error: &HistoryError) -> Self {
         let code = match error {

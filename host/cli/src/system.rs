@@ -50,7 +50,12 @@ impl IdSource for RandomIds {
 
 /// What others read of this process where they wait for it.
 pub(crate) fn owner(command: &str) -> String {
-    format!("process {} (session-fs {command})", std::process::id())
+    format!("process {} (session-fs {command})", process_id())
+}
+
+/// The number of this process.
+pub(crate) fn process_id() -> u32 {
+    std::process::id()
 }
 
 /// How long something takes.

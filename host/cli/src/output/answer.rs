@@ -79,6 +79,14 @@ impl Answer {
         }
     }
 
+    /// The same, with the diff that is in it as what a person sees.
+    pub(crate) fn with_diff(self, diff: String) -> Self {
+        Self {
+            text: Text::Diff(diff),
+            ..self
+        }
+    }
+
     /// The same, ending the process with another code.
     pub(crate) fn code(self, code: Code) -> Self {
         Self { code, ..self }
