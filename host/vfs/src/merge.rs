@@ -4,8 +4,11 @@
 //! **Invariant:** nothing that the other side changed is lost without the policy asking for it, and
 //! a path that both changed alike is no conflict. All of it is applied, or nothing.
 
+mod alike;
+mod carry;
 mod contents;
 mod force;
+mod join;
 mod lines;
 mod read_moved;
 mod replay;
@@ -15,7 +18,8 @@ mod text;
 
 pub use text::{Hunk, MERGE_BYTES_MAX, MERGE_LINES_MAX, TextMerge, merge_text};
 
-pub(crate) use self::replay::{Outcome, Snapshot, carry_open, replay};
+pub(crate) use self::carry::carry_open;
+pub(crate) use self::replay::{Outcome, Snapshot, replay};
 use crate::Kind;
 use crate::change::Side;
 use crate::error::{Error, Result};

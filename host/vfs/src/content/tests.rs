@@ -2,7 +2,6 @@
 
 use proptest::prelude::*;
 
-use super::chunk::CELL_BYTES;
 use super::delta::{Differ, Hunk, common_suffix};
 use super::*;
 use crate::error::Error;

@@ -10,8 +10,8 @@ use crate::error::{Error, Result};
 use crate::inode::Ino;
 use crate::limits::READ_BYTES_MAX;
 use crate::lookup::{Content, View};
-use crate::meter::Meter;
 use crate::path::VPath;
+use crate::reads::World;
 
 /// One side's version of a file.
 #[derive(Clone, Debug)]
@@ -84,11 +84,11 @@ impl FileSide {
     }
 
     /// The same content without anything kept of its base; `None` when that is gone.
-    pub(super) fn freed(&self, meter: &Arc<Meter>) -> Result<Option<Pieces>> {
-        readable(self.free(meter))
+    pub(super) fn freed(&self, world: &World) -> Result<Option<Pieces>> {
+        readable(self.free(world))
     }
 
-    fn free(&self, meter: &Arc<Meter>) -> Result<Pieces> {
+    fn free(&self, world: &World) -> Result<Pieces> {
         let mut pieces = self.content.pieces.clone();
         let mut reader = Reader::new(self);
         let mut at = 0;
@@ -97,7 +97,7 @@ impl FileSide {
             if matches!(segment, Segment::Keep { .. }) {
                 while at < end {
                     let bytes = reader.read(at, (end - at).min(READ_BYTES_MAX as u64))?;
-                    pieces.write(meter, at, &bytes)?;
+                    world.write(&mut pieces, at, &bytes)?;
                     at += bytes.len() as u64;
                 }
             }

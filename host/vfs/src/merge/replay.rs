@@ -1,18 +1,14 @@
 //! Repeating what a session changed on a state that has changed itself.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use super::contents::FileSide;
-use super::text::{TextMerge, merge_text};
 use super::{Conflict, ConflictPolicy, ConflictReason, ConflictSide};
-use crate::base::{BaseStat, BaseVersion};
 use crate::change::{Arrival, ChangeSet, Departure, Moment, Side, Update};
-use crate::content::Pieces;
 use crate::core::Core;
-use crate::error::{Error, Result};
-use crate::inode::{Body, Directory, File, INODE_BYTES, Ino, Inode, Origin, Times};
-use crate::lookup::{Node, View, base_times};
+use crate::error::Result;
+use crate::inode::{Body, Directory, Ino};
+use crate::lookup::View;
 use crate::path::VPath;
 use crate::reads::{Child, Reads, World};
 use crate::session::Session;
@@ -41,11 +37,11 @@ pub(super) struct Replay<'a> {
     pub(super) core: &'a mut Core,
     pub(super) world: &'a World,
     pub(super) ours: &'a mut Snapshot,
-    set: &'a ChangeSet,
-    policy: ConflictPolicy,
+    pub(super) set: &'a ChangeSet,
+    pub(super) policy: ConflictPolicy,
     pub(super) now: Timestamp,
     conflicts: BTreeMap<VPath, Conflict>,
-    merged: BTreeSet<VPath>,
+    pub(super) merged: BTreeSet<VPath>,
     /// Where theirs has the very thing that the session put there.
     alike: BTreeSet<VPath>,
     /// What theirs had in the place of a file that the session replaced.
@@ -89,26 +85,6 @@ pub(crate) fn replay(
     }
 }
 
-/// Takes objects that only handles hold over to `core`; one whose content is gone is left.
-pub(crate) fn carry_open(
-    core: &mut Core,
-    world: &World,
-    ours: &mut Snapshot,
-    open: Vec<Ino>,
-) -> Result<()> {
-    let set = ChangeSet::default();
-    let what = (&set, ConflictPolicy::Fail);
-    let mut replay = Replay::new((core, world), ours, what, Timestamp::default());
-    for ino in open {
-        if !replay.core.tree.contains(ino)
-            && let Some((body, times)) = replay.body(ino)?
-        {
-            replay.hold(ino, body, times)?;
-        }
-    }
-    Ok(())
-}
-
 impl Outcome {
     pub(crate) fn conflicted(conflicts: Vec<Conflict>) -> Self {
         Self {
@@ -146,7 +122,7 @@ impl Snapshot {
 }
 
 impl<'a> Replay<'a> {
-    fn new(
+    pub(super) fn new(
         (core, world): (&'a mut Core, &'a World),
         ours: &'a mut Snapshot,
         (set, policy): (&'a ChangeSet, ConflictPolicy),
@@ -476,286 +452,13 @@ impl Replay<'_> {
         self.tell(path, sides, here, ConflictReason::Unreadable)
     }
 
-    /// Sets the time that the session set, when the file is what it was.
-    fn retime(&mut self, target: Ino, ino: Ino) -> Result<Option<ConflictReason>> {
-        let theirs = FileSide::of(&mut self.core.view(self.world), target)?;
-        let before = FileSide::of(&mut self.ours.before(), ino)?;
-        let same = match (theirs, before) {
-            (Some(theirs), Some(before)) => theirs.same_bytes(&before)? == Some(true),
-            _ => false,
-        };
-        if same && let Some(ours) = self.ours.tree.get(ino) {
-            let times = ours.times;
-            self.core.inode_mut(self.world, target)?.times = times;
-        }
-        let is_told = !same && self.policy == ConflictPolicy::Fail;
-        Ok(is_told.then_some(ConflictReason::Content))
-    }
-
-    /// Joins the session's change of a file, from `before` to `now`, with what theirs has in
-    /// `target`; a reason when they cannot be.
-    fn join(
-        &mut self,
-        path: &VPath,
-        target: Ino,
-        (before, now): (Ino, Ino),
-        theirs: Option<FileSide>,
-    ) -> Result<Option<ConflictReason>> {
-        let theirs = match theirs {
-            None => FileSide::of(&mut self.core.view(self.world), target)?,
-            theirs => theirs,
-        };
-        let was = FileSide::of(&mut self.ours.before(), before)?;
-        let ours = FileSide::of(&mut self.ours.now(), now)?;
-        let (Some(was), Some(ours), Some(theirs)) = (was, ours, theirs) else {
-            return Ok(Some(ConflictReason::Kind));
-        };
-        let unmoved = theirs.same_bytes(&was)?;
-        if unmoved == Some(true) && theirs.executable == was.executable {
-            return self.adopt(target, now, ours.executable);
-        }
-        if theirs.executable == ours.executable && theirs.same_bytes(&ours)? == Some(true) {
-            return self.take_theirs(target, &theirs).map(|()| None);
-        }
-        match self.policy {
-            ConflictPolicy::Fail | ConflictPolicy::Theirs => Ok(Some(ConflictReason::Content)),
-            ConflictPolicy::Ours => self.adopt(target, now, ours.executable),
-            ConflictPolicy::Merge => {
-                // Of two values there is no third: whoever changed the mode has it.
-                let changed = ours.executable != was.executable;
-                let executable = if changed {
-                    ours.executable
-                } else {
-                    theirs.executable
-                };
-                if unmoved == Some(true) {
-                    return self.adopt(target, now, executable);
-                }
-                self.merge(path, target, [&was, &ours, &theirs], executable)
-            }
-        }
-    }
-
-    fn merge(
-        &mut self,
-        path: &VPath,
-        target: Ino,
-        [was, ours, theirs]: [&FileSide; 3],
-        executable: bool,
-    ) -> Result<Option<ConflictReason>> {
-        let bytes = [was.bytes()?, ours.bytes()?, theirs.bytes()?];
-        let [Some(was), Some(ours), Some(theirs)] = bytes else {
-            return Ok(Some(ConflictReason::Unreadable));
-        };
-        match merge_text(&was, &ours, &theirs) {
-            TextMerge::NotText if ours == was => {
-                self.change(target, |file| file.executable = executable)?;
-                Ok(None)
-            }
-            TextMerge::NotText => Ok(Some(ConflictReason::Binary)),
-            TextMerge::Conflicted { .. } => Ok(Some(ConflictReason::Content)),
-            TextMerge::Clean(text) => {
-                let mut pieces = Pieces::empty();
-                pieces.write(&self.world.meter, 0, &text)?;
-                self.change(target, |file| {
-                    file.pieces = pieces;
-                    file.executable = executable;
-                })?;
-                self.merged.insert(path.clone());
-                Ok(None)
-            }
-        }
-    }
-
-    /// Gives `target` what theirs had, where that is another file by now.
-    fn take_theirs(&mut self, target: Ino, theirs: &FileSide) -> Result<()> {
-        let here = FileSide::of(&mut self.core.view(self.world), target)?;
-        if here.is_some_and(|here| here.content.same(&theirs.content)) {
-            return Ok(());
-        }
-        if let Some(pieces) = theirs.freed(&self.world.meter)? {
-            let executable = theirs.executable;
-            self.change(target, |file| {
-                file.pieces = pieces;
-                file.executable = executable;
-            })?;
-        }
-        Ok(())
-    }
-
-    fn change(&mut self, target: Ino, change: impl FnOnce(&mut File)) -> Result<()> {
-        self.core.change_file(self.world, target, self.now, |file| {
-            change(file);
-            Ok(())
-        })
-    }
-
-    /// Gives `target` the session's content and times.
-    fn adopt(&mut self, target: Ino, ino: Ino, executable: bool) -> Result<Option<ConflictReason>> {
-        let Some((Body::File(file), times)) = self.body(ino)? else {
-            return Ok(Some(ConflictReason::Unreadable));
-        };
-        let inode = self.core.inode_mut(self.world, target)?;
-        inode.body = Body::File(File { executable, ..file });
-        inode.times = times;
-        Ok(None)
-    }
-
-    /// Makes sure that theirs has an object of the session, and tells its number there; `None`
-    /// when its content is gone.
-    pub(super) fn bring(&mut self, ino: Ino) -> Result<Option<Ino>> {
-        let kind = self.ours.now().node(ino)?.kind();
-        let held = self.core.tree.get(ino).map(|inode| inode.kind());
-        let here = match held {
-            None => self.locate_any(ino)?.map(|(_, kind)| kind),
-            held => held,
-        };
-        if here == Some(kind) {
-            return Ok(Some(ino));
-        }
-        let Some((body, times)) = self.body(ino)? else {
-            return Ok(None);
-        };
-        // A number stands for a place of the base, where nothing or something else is by now.
-        let ino = match here.is_some() || self.world.family.is_of_base(ino) {
-            true => self.world.family.next_ino(),
-            false => ino,
-        };
-        self.hold(ino, body, times).map(|()| Some(ino))
-    }
-
-    fn hold(&mut self, ino: Ino, body: Body, times: Times) -> Result<()> {
-        let inode = Inode {
-            links: smallvec::SmallVec::new(),
-            body,
-            times,
-            _charge: self.world.meter.charge(INODE_BYTES)?,
-        };
-        self.core.tree.insert(ino, inode);
-        Ok(())
-    }
-
-    /// What the session has of an object, as theirs can hold it: a directory without its names, a
-    /// file without what is kept of a version that theirs does not have. `None` when that is gone.
-    fn body(&mut self, ino: Ino) -> Result<Option<(Body, Times)>> {
-        let (file, times) = match self.ours.now().node(ino)? {
-            Node::Held(inode) => match &inode.body {
-                Body::File(file) => (file.clone(), inode.times),
-                Body::Directory(_) => {
-                    return Ok(Some((Body::Directory(Directory::default()), inode.times)));
-                }
-                Body::Symlink(_) => return Ok(Some((inode.body.clone(), inode.times))),
-            },
-            Node::Base(stat) => match stat.kind {
-                Kind::File => (pristine(ino, &stat), base_times(&stat)),
-                Kind::Directory => {
-                    let body = Body::Directory(Directory::default());
-                    return Ok(Some((body, base_times(&stat))));
-                }
-                Kind::Symlink => {
-                    let target = self.ours.now().target(ino)?.unwrap_or_else(|| "".into());
-                    return Ok(Some((Body::Symlink(target), base_times(&stat))));
-                }
-            },
-        };
-        let file = self.carried(ino, file)?;
-        Ok(file.map(|file| (Body::File(file), times)))
-    }
-
-    fn carried(&mut self, ino: Ino, file: File) -> Result<Option<File>> {
-        let Some(origin) = &file.origin else {
-            return Ok(Some(file));
-        };
-        let now = match self.core.reads.version(self.world, origin.ino) {
-            Err(Error::Stale { .. } | Error::BadDescriptor) => None,
-            now => Some(now?),
-        };
-        // Another base may number its versions alike.
-        let one_base = Arc::ptr_eq(&self.ours.world.base.get(), &self.world.base.get());
-        let comparable = one_base || matches!(origin.stat.version, BaseVersion::Host(_));
-        let same = |now: &Arc<BaseStat>| comparable && origin.stat.same_version(now);
-        if let Some(now) = now.filter(same) {
-            self.core.reads.note_content(origin.ino);
-            let origin = Some(Origin {
-                ino: origin.ino,
-                stat: now,
-            });
-            return Ok(Some(File { origin, ..file }));
-        }
-        let Some(side) = FileSide::of(&mut self.ours.now(), ino)? else {
-            return Ok(None);
-        };
-        let pieces = side.freed(&self.world.meter)?;
-        Ok(pieces.map(|pieces| File {
-            origin: None,
-            pieces,
-            executable: file.executable,
-        }))
-    }
-
-    /// Whether theirs has at `target` what the session moved there: committed elsewhere already.
-    fn moved_alike(&mut self, departure: &Departure, target: &VPath) -> Result<bool> {
-        let Some(root) = self.child_at(target)? else {
-            return Ok(false);
-        };
-        let mut budget = crate::session::Budget::new(self.world);
-        let mut pending = vec![(departure.path.clone(), departure.before.ino, root)];
-        while let Some((path, ino, (other, kind))) = pending.pop() {
-            budget.take()?;
-            let was = self.ours.before().node(ino)?.kind();
-            if was != kind || (kind != Kind::Directory && !self.is_alike(ino, other)?) {
-                return Ok(false);
-            }
-            if kind != Kind::Directory {
-                continue;
-            }
-            let mut view = self.ours.before();
-            for entry in view.entries(ino)? {
-                let below = path.join(&entry.name);
-                let Some((child, _)) = view.child(ino, &entry.name)? else {
-                    continue;
-                };
-                if self.set.departure(&below).is_some() {
-                    continue;
-                }
-                match self.core.view(self.world).child(other, &entry.name)? {
-                    Some(theirs) => pending.push((below, child, theirs)),
-                    None => return Ok(false),
-                }
-            }
-        }
-        Ok(true)
-    }
-
-    /// Whether theirs has a file or link as the session found it or as it left it.
-    fn is_alike(&mut self, ino: Ino, other: Ino) -> Result<bool> {
-        if self.ours.before().node(ino)?.kind() == Kind::Symlink {
-            let target = self.ours.before().target(ino)?;
-            return Ok(self.core.view(self.world).target(other)? == target);
-        }
-        let Some(theirs) = FileSide::of(&mut self.core.view(self.world), other)? else {
-            return Ok(false);
-        };
-        for side in [
-            FileSide::of(&mut self.ours.before(), ino)?,
-            FileSide::of(&mut self.ours.now(), ino)?,
-        ] {
-            if let Some(side) = side
-                && side.same_bytes(&theirs)? == Some(true)
-            {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
     /// Where theirs has an object of a kind; `None` when it is gone, or another kind by now.
     fn locate(&mut self, ino: Ino, kind: Kind) -> Result<Option<VPath>> {
         let found = self.locate_any(ino)?;
         Ok(found.filter(|(_, is)| *is == kind).map(|(path, _)| path))
     }
 
-    fn locate_any(&mut self, ino: Ino) -> Result<Option<(VPath, Kind)>> {
+    pub(super) fn locate_any(&mut self, ino: Ino) -> Result<Option<(VPath, Kind)>> {
         let Some(path) = self.core.view(self.world).path(ino) else {
             return Ok(None);
         };
@@ -837,16 +540,5 @@ fn kind_or(ours: Kind, theirs: Kind, other: ConflictReason) -> ConflictReason {
         other
     } else {
         ConflictReason::Kind
-    }
-}
-
-fn pristine(ino: Ino, stat: &BaseStat) -> File {
-    File {
-        origin: Some(Origin {
-            ino,
-            stat: Arc::new(*stat),
-        }),
-        pieces: Pieces::pristine(stat.size),
-        executable: stat.executable,
     }
 }

@@ -93,6 +93,7 @@ impl Session {
         let outcome = replay(&mut fresh, &world, &mut ours, set, policy, now)?;
         if outcome.conflicts.is_empty() {
             carry_open(&mut fresh, &world, &mut ours, self.open_unnamed())?;
+            fresh.make_room(&world)?;
             self.swap(fresh, base);
         }
         drop(sealed);

@@ -231,6 +231,16 @@ fn removed_on_one_side_and_changed_on_the_other() {
 }
 
 #[test]
+fn replaced_on_one_side_and_removed_on_the_other() {
+    let (saved, gone): (Act, Act) = (|s| save(s, "f", "new"), |s| remove(s, "f"));
+    check(Merge, "f", saved, gone, "f!removed-there");
+    check(Ours, "f", saved, gone, "f=new");
+    check(Theirs, "f", saved, gone, "");
+    check(Ours, "f", gone, saved, "");
+    check(Theirs, "f", gone, saved, "f=new");
+}
+
+#[test]
 fn a_change_of_content_follows_a_rename() {
     let (moved, new): (Act, Act) = (|s| rename(s, "f", "h"), |s| put(s, "f", "new"));
     check(Merge, "f h", moved, new, "h=new");

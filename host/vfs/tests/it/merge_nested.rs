@@ -58,7 +58,7 @@ fn check(read: fn(&Session), theirs: fn(&Session), expected: &str) {
 #[test]
 fn what_was_read_counts_when_it_is_asked_for() {
     let read: fn(&Session) = |s| drop(s.read("a").expect("there"));
-    let stat: fn(&Session) = |s| drop(s.stat("a").expect("there"));
+    let stat: fn(&Session) = |s| assert_eq!(s.stat("a").expect("there").size, 1);
     let list: fn(&Session) = |s| drop(s.list("d", None, 10).expect("there"));
     let miss: fn(&Session) = |s| assert!(!s.exists("new").expect("asks"));
     let change_a: fn(&Session) = |s| s.write("a", b"new").expect("there");

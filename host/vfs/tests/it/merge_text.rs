@@ -33,7 +33,7 @@ fn judge(judge: &Judge, case: &Case, tally: &mut Tally) {
         }
         TextMerge::Conflicted { hunks, marked } if git.conflicts > 0 => {
             tally.conflicted += 1;
-            if case.seed % MARKED_EVERY != 0 {
+            if !case.seed.is_multiple_of(MARKED_EVERY) {
                 return;
             }
             // Showing what stood before, git counts what both did alike in other hunks as well.
@@ -75,7 +75,7 @@ fn git_agrees_on_every_case() {
         let threads: Vec<_> = (0..THREADS)
             .map(|number| scope.spawn(move || work(number)))
             .collect();
-        let ended = threads.into_iter().map(|thread| thread.join());
+        let ended = threads.into_iter().map(std::thread::ScopedJoinHandle::join);
         ended.map(|tally| tally.expect("git agrees")).collect()
     });
     let sum = |count: fn(&Tally) -> usize| tallies.iter().map(count).sum::<usize>();

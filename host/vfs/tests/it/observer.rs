@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use session_fs_vfs::{
-    Access, DenialReason, Descriptor, DescriptorFlags, ErrorKind, Failure, Limits, NewTime,
-    Observer, OpenFlags, Operation, OperationKind, Result, SearchQuery, Session, SessionOptions,
+    Access, DenialReason, Descriptor, DescriptorFlags, ErrorKind, Failure, Limits, MergeOptions,
+    NewTime, Observer, OpenFlags, Operation, OperationKind, Result, SearchQuery, Session,
+    SessionOptions,
 };
 
 use crate::support::MapBase;
@@ -232,7 +233,10 @@ fn a_session_begun_from_another_is_told_to_both() {
     let nested = w.session.begin_nested(options("n")).expect("open");
     w.expect(&["nest -> 'n'"]);
     nested.write("made", b"x").expect("free");
-    let merged = nested.seal().expect("open").merge_into_parent("c");
+    let merged = nested
+        .seal()
+        .expect("open")
+        .merge_into_parent("c", &MergeOptions::default());
     drop(merged.expect("merges"));
     w.expect(&["merge -> 'n'"]);
     let told = own.told.lock().join("; ");
@@ -245,7 +249,10 @@ fn a_session_begun_from_another_is_told_to_both() {
     second.write("made", b"theirs").expect("there");
     w.session.write("made", b"ours").expect("there");
     w.recorder.told.lock().clear();
-    let merged = second.seal().expect("open").merge_into_parent("c2");
+    let merged = second
+        .seal()
+        .expect("open")
+        .merge_into_parent("c2", &MergeOptions::default());
     drop(merged.expect("a conflict is no error"));
     w.expect(&["merge -> 'session': Conflict"]);
 }

@@ -108,7 +108,9 @@ impl Run {
         let Ok(sealed) = nested.seal() else {
             return;
         };
-        let _merged = sealed.merge_into_parent("change").expect("fits");
+        let _merged = sealed
+            .merge_into_parent("change", &session_fs_vfs::MergeOptions::default())
+            .expect("fits");
     }
 
     fn save(&mut self, whole: bool) {

@@ -103,8 +103,10 @@ fn a_nested_session_spills_where_its_parent_does() {
         let path = format!("f{number}");
         nested.write(&path, &noise(MIB / 2, number)).expect("fits");
         let sealed = nested.seal().expect("open");
-        let merged = sealed.merge_into_parent("c").expect("fits");
-        assert!(matches!(merged, session_fs_vfs::Merged::Applied));
+        let merged = sealed
+            .merge_into_parent("c", &session_fs_vfs::MergeOptions::default())
+            .expect("fits");
+        assert!(matches!(merged, session_fs_vfs::Merged::Applied { .. }));
         // What came from below leaves memory when the parent writes next.
         session.write("own", b"x").expect("fits");
     }

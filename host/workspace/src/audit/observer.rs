@@ -83,7 +83,8 @@ impl Observer for AuditObserver {
                     target: Some(&self.base),
                     ..*operation
                 };
-                self.log.note(&self.identity, &begun, true);
+                // Written out with what follows: beginning costs no call to the disk.
+                self.log.note(&self.identity, &begun, false);
             }
             // What becomes of a session is told however much it did.
             kind if kind.is_end() && operation.outcome.is_ok() => {

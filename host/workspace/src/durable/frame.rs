@@ -17,6 +17,7 @@ pub(super) const MAGIC: [u8; 4] = *b"SFSL";
 const SIGNED_BYTES: usize = 65;
 const KIND_DATA: u8 = 1;
 const KIND_STATE: u8 = 2;
+const KIND_PAD: u8 = 3;
 
 /// What a frame holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub(super) enum FrameKind {
     Data,
     /// A record of the session's state, which acknowledges every frame before it.
     State,
+    /// Nothing; it fills a block.
+    Pad,
 }
 
 /// A header without its digests.
@@ -35,8 +38,8 @@ pub(super) struct Frame {
     pub(super) epoch: u64,
     /// Number of the save that the frame belongs to.
     pub(super) save: u64,
-    /// Data: the offset by which the session names the first byte. State: the first offset that is
-    /// still free.
+    /// Data: the offset by which the session names the first byte. Others: the first offset that
+    /// is still free.
     pub(super) start: u64,
     /// Bytes of the payload.
     pub(super) len: u32,
@@ -91,6 +94,7 @@ impl Frame {
         out.push(match self.kind {
             FrameKind::Data => KIND_DATA,
             FrameKind::State => KIND_STATE,
+            FrameKind::Pad => KIND_PAD,
         });
         for number in [self.epoch, self.save, self.start] {
             out.extend_from_slice(&number.to_le_bytes());
@@ -116,6 +120,7 @@ impl Frame {
             kind: match signed[4] {
                 KIND_DATA => FrameKind::Data,
                 KIND_STATE => FrameKind::State,
+                KIND_PAD => FrameKind::Pad,
                 _ => return None,
             },
             epoch: u64_at(5),

@@ -24,6 +24,8 @@ use super::frame::{Frame, FrameKeys, FrameKind, HEADER_BYTES};
 
 /// Longest payload of one data frame: what has to be read and checked for one byte of it.
 pub(super) const DATA_BYTES_MAX: usize = 64 << 10;
+/// What a disk writes in one piece: what a crash kept from it reads as zeros.
+const BLOCK_BYTES: u64 = 512;
 /// Frames that are held back for the next write.
 const PENDING_BYTES_MAX: usize = 256 << 10;
 
@@ -133,7 +135,7 @@ impl Log {
         let mut inner = self.inner.lock();
         let offset = inner.spilled;
         for part in bytes.chunks(DATA_BYTES_MAX) {
-            inner.flush_pending(part.len() + HEADER_BYTES)?;
+            inner.flush_pending(&self.keys, part.len() + HEADER_BYTES)?;
             let start = inner.spilled;
             inner.push_data(&self.keys, start, part)?;
         }
@@ -213,15 +215,29 @@ impl Inner {
     }
 
     /// Makes room for so many bytes more in what is held back.
-    fn flush_pending(&mut self, extra: usize) -> io::Result<()> {
+    fn flush_pending(&mut self, keys: &FrameKeys, extra: usize) -> io::Result<()> {
         self.check()?;
         if self.pending.len() + extra <= PENDING_BYTES_MAX {
             return Ok(());
         }
+        self.pad(keys)?;
         // After a failure the same bytes are written to the same place again.
         self.file.write_at(&self.pending, self.written)?;
         self.written += self.pending.len() as u64;
         self.pending.clear();
+        Ok(())
+    }
+
+    /// Ends what is held back with a block, so that no block is written twice before it is flushed:
+    /// after a crash it then reads as zeros or as it was written.
+    fn pad(&mut self, keys: &FrameKeys) -> io::Result<()> {
+        let end = self.written + self.pending.len() as u64;
+        if end.is_multiple_of(BLOCK_BYTES) {
+            return Ok(());
+        }
+        let missing = (end + HEADER_BYTES as u64).next_multiple_of(BLOCK_BYTES) - end;
+        let len = usize::try_from(missing).expect("less than two blocks") - HEADER_BYTES;
+        self.push(keys, FrameKind::Pad, self.spilled, &vec![0xff; len])?;
         Ok(())
     }
 

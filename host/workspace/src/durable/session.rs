@@ -197,6 +197,7 @@ impl DurableSession {
         let outcome = commit(&self.session);
         match &outcome {
             Ok(CommitOutcome::Applied(change)) => self.settled(Some(change.id)).ok(),
+            // It is recorded; the next to open the base completes it.
             Err(WorkspaceError::NeedsRecovery { change, .. }) => self.settled(Some(*change)).ok(),
             Ok(CommitOutcome::Unchanged) => self.settled(None).ok(),
             Ok(CommitOutcome::Conflicted(_)) => self.reopened().ok(),

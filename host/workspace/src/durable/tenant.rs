@@ -55,7 +55,9 @@ impl Workspace {
             generation: taken.base_generation(),
         };
         let options = self.options_of(id.to_string(), origin, None)?;
-        Ok(taken.load(base.tree().0, options)?)
+        // What the session saw of an earlier generation is in its read set.
+        let (tree, _) = base.tree();
+        Ok(taken.load(tree, options)?)
     }
 
     /// Begins a durable session beside another, from its present state.

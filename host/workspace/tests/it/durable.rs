@@ -1,6 +1,7 @@
 //! Durable sessions from outside: what is there after the process that had them is gone.
 
 mod commits;
+mod crashes;
 mod expiry;
 mod faults;
 mod life;

@@ -146,7 +146,7 @@ fn every_length_and_every_order() {
     let [first, second] = &saved.records[..] else {
         panic!("two records");
     };
-    fails(saved.load(&[second.clone()]), "Invalid");
+    fails(saved.load(std::slice::from_ref(second)), "Invalid");
     fails(
         saved.load(&[first.clone(), second.clone(), second.clone()]),
         "Invalid",

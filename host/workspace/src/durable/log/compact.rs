@@ -109,7 +109,7 @@ impl Log {
         let extents = old.extents.clone();
         for extent in extents.into_iter().filter(|extent| live.holds(extent)) {
             let payload = old.payload(&self.keys, extent)?;
-            new.flush_pending(payload.len() + HEADER_BYTES)?;
+            new.flush_pending(&self.keys, payload.len() + HEADER_BYTES)?;
             new.push_data(&self.keys, extent.start, payload)?;
         }
         new.spilled = old.spilled;

@@ -10,12 +10,10 @@ use std::sync::Arc;
 use store::disk::File;
 
 use super::super::frame::{Frame, FrameKeys, FrameKind, HEADER_BYTES, MAGIC};
-use super::{Extent, read_exact_at, read_payload};
+use super::{BLOCK_BYTES, Extent, read_exact_at, read_payload};
 
 /// Bytes that are read at once.
 const WINDOW_BYTES: usize = 64 << 10;
-/// What a disk writes in one piece: what a crash kept from it reads as zeros.
-const BLOCK_BYTES: u64 = 512;
 
 /// Why a log cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -155,6 +153,10 @@ impl<'a> Scanner<'a> {
                 len: frame.len,
             });
             self.spilled = frame.start + u64::from(frame.len);
+            self.at = end;
+            return Ok(true);
+        }
+        if frame.kind == FrameKind::Pad {
             self.at = end;
             return Ok(true);
         }

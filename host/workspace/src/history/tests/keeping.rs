@@ -60,8 +60,8 @@ fn dropped(scene: &Scene, retention: &Retention, needs: &GcNeeds<'_>) -> Vec<u64
 fn each_limit_drops_the_oldest_until_it_is_kept() {
     let scene = four();
     let found = |retention| dropped(&scene, &retention, &NO_NEEDS);
-    assert_eq!(found(Retention::default()), []);
-    assert_eq!(found(at_most(4)), []);
+    assert_eq!(found(Retention::default()), Vec::<u64>::new());
+    assert_eq!(found(at_most(4)), Vec::<u64>::new());
     assert_eq!(found(at_most(1)), [1, 2, 3]);
     let age_seconds_max = Some(750);
     assert_eq!(

@@ -76,6 +76,30 @@ fn versions_follow_a_file_through_renames_of_it_and_of_its_directory() {
     check(&scene, "y", &format!("{first}^"), ("d/x", "zero"));
 }
 
+/// What left a directory before that moved did not come along with it.
+#[test]
+fn a_path_in_a_moved_directory_has_no_part_in_what_left_it() {
+    let mut scene = Scene::new(&[("a/sub/x", "x0"), ("a/y", "y0")]);
+    scene.run(&[
+        Op::Write("a/sub/x", b"x1".to_vec()),
+        Op::Write("a/y", b"y1".to_vec()),
+    ]);
+    scene.run(&[
+        Op::Rename("a/sub", "c"),
+        Op::Rename("a/y", "y"),
+        Op::Rename("a", "b"),
+    ]);
+    for at in ["b/sub/x", "b/y"] {
+        assert_eq!(
+            scene.history().versions(&path(at)).expect("lists").versions,
+            [],
+            "{at}"
+        );
+    }
+    check(&scene, "c/x", "0", ("a/sub/x", "x0"));
+    check(&scene, "y", "1", ("a/y", "y1"));
+}
+
 #[test]
 fn a_removed_file_is_found_under_its_name() {
     let mut scene = Scene::new(&[("gone", "first")]);

@@ -15,7 +15,7 @@ type Files = BTreeMap<String, Vec<u8>>;
 
 /// What a life has come to.
 #[derive(Default)]
-struct Trail {
+pub(super) struct Trail {
     begun: bool,
     now: Files,
     /// The files at each save that was tried.
@@ -65,7 +65,7 @@ impl Trail {
     }
 
     /// Begins a session, works in it, and goes on with it as another process would.
-    fn live(&mut self, store: &DurableStore, ends: bool) -> Result<(), DurableError> {
+    pub(super) fn live(&mut self, store: &DurableStore, ends: bool) -> Result<(), DurableError> {
         self.states.push(Files::new());
         let session = begin(store, ID)?;
         self.begun = true;
@@ -102,14 +102,13 @@ impl Trail {
     }
 
     /// Looks at what is there when nothing fails any more.
-    fn check(&self, sessions: &Sessions, context: &str) {
-        let store = sessions.store();
+    pub(super) fn check(&self, store: &DurableStore, context: &str) {
         let report = store.clean().expect("cleaned");
         assert!(report.failed.is_empty(), "{context}: {report:?}");
         assert!(report.damaged.is_empty(), "{context}: {report:?}");
-        let names = sessions.names(".");
-        assert!(names.is_empty() || names == [ID], "{context}: {names:?}");
-        let session = match open(&store, ID) {
+        let again = store.clean().expect("cleaned");
+        assert_eq!(again.leftovers_count, 0, "{context}: {again:?}");
+        let session = match open(store, ID) {
             Ok(session) => session,
             Err(DurableError::NotFound { .. }) if !self.begun => return,
             Err(DurableError::RolledBack { .. }) if self.ended.is_some() => return,
@@ -139,7 +138,7 @@ fn round(fault: Fault, ends: bool) -> bool {
     let context = format!("{fault:?} at {call:?}: {outcome:?}");
     plan.arm(Fault::NEVER);
     drop(store);
-    trail.check(&sessions, &context);
+    trail.check(&sessions.store(), &context);
     fired
 }
 

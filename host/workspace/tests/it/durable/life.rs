@@ -259,3 +259,26 @@ fn many_saves_of_one_process_do_not_make_a_long_log() {
     let session = sessions.open("0189");
     assert_eq!(session.read("file").expect("read"), 5_999_u32.to_le_bytes());
 }
+
+#[test]
+fn what_only_a_savepoint_holds_outlives_a_shorter_log() {
+    let sessions = Sessions::new();
+    let session = sessions.begin("0189");
+    session.write("file", &vec![1; 200_000]).expect("written");
+    session.savepoint("point").expect("marked");
+    for round in 2..8_u8 {
+        session
+            .write("file", &vec![round; 200_000])
+            .expect("written");
+        session.save().expect("saved");
+    }
+    let before = session.log_bytes();
+    drop(session);
+    let session = sessions.open("0189");
+    assert!(session.log_bytes() < before / 2, "it was rewritten");
+    drop(session);
+    let session = sessions.open("0189");
+    assert!(session.read("file").expect("read") == vec![7; 200_000]);
+    session.restore("point").expect("restored");
+    assert!(session.read("file").expect("read") == vec![1; 200_000]);
+}
