@@ -16,9 +16,9 @@ mod session;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
 pub(crate) use audit::{AuditCommand, AuditFilterArgs, ExportAs};
-pub(crate) use commit::{ConflictArgs, IsolationArg, PolicyArg};
+pub(crate) use commit::ConflictArgs;
 pub(crate) use doctor::DoctorArgs;
-pub(crate) use fs::{FsCommand, GrepArgs};
+pub(crate) use fs::{FileArgs, FsCommand, GrepArgs, LsArgs};
 pub(crate) use history::{HistoryCommand, HistoryGcArgs, HistoryLogArgs, RevertArgs, VersionOf};
 pub(crate) use run::{CacheArgs, InspectArgs, RunArgs};
 pub(crate) use session::{

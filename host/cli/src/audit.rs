@@ -147,8 +147,9 @@ fn verify(args: &BaseArgs) -> Result<Answer, Failure> {
     let good = format!("{lines} lines are as they were written, {losses} of them tell of a loss\n");
     Ok(match &document.fault {
         None => Answer::object(good, &document),
-        Some(fault) => Answer::object(format!("{good}tampered with: {fault}\n"), &document)
-            .code(Code::Failed),
+        Some(fault) => {
+            Answer::object(format!("{good}tampered with: {fault}\n"), &document).code(Code::Failed)
+        }
     })
 }
 

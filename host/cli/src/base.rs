@@ -42,10 +42,7 @@ pub(crate) fn new_workspace(command: &str, session_limits: Limits) -> Workspace 
 }
 
 /// Opens a directory as a base of a workspace.
-pub(crate) fn open_handle(
-    workspace: &Workspace,
-    path: &Path,
-) -> Result<Arc<BaseHandle>, Failure> {
+pub(crate) fn open_handle(workspace: &Workspace, path: &Path) -> Result<Arc<BaseHandle>, Failure> {
     let (dir, name) = ambient::open_base(path)?;
     let root = RealDir::open(dir);
     let root = root.map_err(|error| Failure::io("cannot open the base", path, &error))?;

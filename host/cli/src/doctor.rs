@@ -60,7 +60,13 @@ pub(crate) fn doctor(args: &DoctorArgs) -> Result<Answer, Failure> {
         ..Document::default()
     };
     if let Some(trouble) = base.handle.trouble() {
-        document.add("error", "base", ".session-fs", chain(&trouble), "mend the cause, then look again");
+        document.add(
+            "error",
+            "base",
+            ".session-fs",
+            chain(&trouble),
+            "mend the cause, then look again",
+        );
     } else if base.has_store() {
         examine(&base, args.repair, &mut document)?;
     }
@@ -75,13 +81,31 @@ pub(crate) fn doctor(args: &DoctorArgs) -> Result<Answer, Failure> {
 
 fn examine(base: &OpenBase, repair: bool, document: &mut Document) -> Result<(), Failure> {
     if let Err(failure) = sessions(base, document) {
-        document.add("error", "sessions", "sessions", failure.message, "look at the folder");
+        document.add(
+            "error",
+            "sessions",
+            "sessions",
+            failure.message,
+            "look at the folder",
+        );
     }
     if let Err(failure) = history(base, repair, document) {
-        document.add("error", "history", "changes", failure.message, "look at the folder");
+        document.add(
+            "error",
+            "history",
+            "changes",
+            failure.message,
+            "look at the folder",
+        );
     }
     if let Err(failure) = log(base, document) {
-        document.add("error", "audit", "audit", failure.message, "look at the folder");
+        document.add(
+            "error",
+            "audit",
+            "audit",
+            failure.message,
+            "look at the folder",
+        );
     }
     Ok(())
 }
@@ -151,7 +175,10 @@ fn log(base: &OpenBase, document: &mut Document) -> Result<(), Failure> {
         document.add("error", "audit", "audit", audit::in_words(fault), remedy);
     }
     if found.losses_count > 0 {
-        let detail = format!("{} lines tell of operations that are missing", found.losses_count);
+        let detail = format!(
+            "{} lines tell of operations that are missing",
+            found.losses_count
+        );
         let remedy = "nothing: the operations are lost, after a crash or a full disk";
         document.add("notice", "audit", "audit", detail, remedy);
     }

@@ -239,9 +239,9 @@ impl Failure {
         let code = io_cause(error).map_or_else(|| Code::of(error.kind()), Code::of_io);
         let failure = Self::new(code, chain(error));
         match error {
-            vfs::Error::Stale { .. } => failure.hint(
-                "session-fs session rebase moves the session onto what is there now",
-            ),
+            vfs::Error::Stale { .. } => {
+                failure.hint("session-fs session rebase moves the session onto what is there now")
+            }
             vfs::Error::NoSuchSavepoint { .. } => Self {
                 code: Code::NotFound,
                 ..failure

@@ -181,9 +181,7 @@ fn stat(args: &FileArgs) -> Result<Answer, Failure> {
     let rows = rows.into_iter().filter(|(_, value)| !value.is_empty());
     let section = crate::output::Section {
         title: document.path.clone(),
-        rows: rows
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect(),
+        rows: rows.map(|(name, value)| (name.to_owned(), value)).collect(),
     };
     Ok(Answer::object(sections(&[section]), &document))
 }
@@ -222,7 +220,8 @@ fn grep(args: &GrepArgs) -> Result<Answer, Failure> {
             line: found.line,
             text: found.text,
         });
-        matches.extend(found.filter(|found| below.is_none_or(|below| is_below(&found.path, below))));
+        matches
+            .extend(found.filter(|found| below.is_none_or(|below| is_below(&found.path, below))));
         match page.next {
             None => break,
             after => query.after = after,

@@ -21,7 +21,7 @@ use crate::exit::{Code, Failure};
 use crate::output::{Output, Stream};
 use crate::report::{Change, ConflictedPath, Report, Settled, Subject};
 use crate::signals::Signals;
-use crate::system::{self, RandomIds, Stopwatch, SystemClock};
+use crate::system::Stopwatch;
 
 /// Runs an agent and tells what came of it.
 pub(crate) async fn run(

@@ -5,7 +5,7 @@ mod document;
 mod listing;
 mod settle;
 
-pub(crate) use commit::{Conflicts, commit_options, conflicted_paths, preview, tell, what_to_do};
+pub(crate) use commit::{Conflicts, commit_options, conflicted_paths, preview, tell};
 pub(crate) use document::{Described, describe};
 use serde::Serialize;
 use vfs::{Access, Limits, VPath};
@@ -82,9 +82,9 @@ fn begin(args: &BeginArgs) -> Result<Answer, Failure> {
 fn fork(args: &ForkArgs) -> Result<Answer, Failure> {
     let OpenSession { session, base } = OpenSession::open(&args.session, "session fork")?;
     let options = begin_options(&args.metadata, session.access());
-    let forked =
-        base.workspace
-            .fork_durable(&session, options, &durable_options(&args.metadata));
+    let forked = base
+        .workspace
+        .fork_durable(&session, options, &durable_options(&args.metadata));
     let forked = forked.map_err(|error| Failure::base(&error))?;
     drop(session);
     begun(OpenSession {

@@ -112,7 +112,12 @@ pub(crate) struct MetadataArgs {
 #[derive(Debug, Args)]
 pub(crate) struct BeginArgs {
     /// The directory that it starts from and is committed to
-    #[arg(long, env = "SESSION_FS_BASE", default_value = ".", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "SESSION_FS_BASE",
+        default_value = ".",
+        hide_env_values = true
+    )]
     #[arg(value_name = "DIR", value_parser = values::directory(), value_hint = ValueHint::DirPath)]
     pub(crate) base: PathBuf,
 

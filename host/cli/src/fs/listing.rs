@@ -36,9 +36,9 @@ pub(super) fn ls(args: &LsArgs) -> Result<Answer, Failure> {
     let session = &opened.session;
     let failure = |error: vfs::Error| Failure::file(&error);
     let root = args.path.trim_end_matches('/').to_owned();
-    let is_directory = root.is_empty()
-        || session.stat(&root).map_err(failure)?.kind == Kind::Directory;
-    let mut found = Vec::new();
+    let is_directory =
+        root.is_empty() || session.stat(&root).map_err(failure)?.kind == Kind::Directory;
+    let mut found: Vec<(String, Kind)> = Vec::new();
     let mut waiting = vec![String::new()];
     if !is_directory {
         waiting.clear();

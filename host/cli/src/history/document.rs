@@ -116,7 +116,12 @@ impl ChangeDocument {
         let rows = rows.into_iter().filter(|(_, value)| !value.is_empty());
         let rows = rows.map(|(name, value)| (name.to_owned(), value));
         let displaced = self.displaced.iter();
-        let displaced = displaced.map(|file| ("kept".to_owned(), format!("{} of '{}'", file.kept, file.path)));
+        let displaced = displaced.map(|file| {
+            (
+                "kept".to_owned(),
+                format!("{} of '{}'", file.kept, file.path),
+            )
+        });
         Section {
             title: self.id.clone(),
             rows: rows.chain(displaced).collect(),
@@ -142,7 +147,13 @@ fn entries(change: &Change) -> Vec<Entry> {
     for gone in change.departures.iter().filter(|it| it.moved_to.is_none()) {
         let entry = entry(&gone.path, "removed", &gone.before);
         let size_before = size(&gone.before);
-        found.insert(&gone.path, Entry { size_before, ..entry });
+        found.insert(
+            &gone.path,
+            Entry {
+                size_before,
+                ..entry
+            },
+        );
     }
     for new in &change.arrivals {
         let from = new.moved_from.as_ref();

@@ -8,9 +8,7 @@ use crate::args::{RevertArgs, VersionOf};
 use crate::base::{OpenBase, OpenSession};
 use crate::exit::Failure;
 use crate::output::Answer;
-use crate::session::{
-    Conflicts, begun, commit_options, conflicted_paths, preview, tell, what_to_do,
-};
+use crate::session::{Conflicts, begun, commit_options, conflicted_paths, preview, tell};
 
 /// What filling a session came to.
 enum Filled {
@@ -63,7 +61,12 @@ fn revert(
     };
     let session = base
         .workspace
-        .begin_durable(&base.handle, &base.store()?, options, &DurableOptions::default())
+        .begin_durable(
+            &base.handle,
+            &base.store()?,
+            options,
+            &DurableOptions::default(),
+        )
         .map_err(|error| Failure::base(&error))?;
     let filled = fill(&history, &session).map_err(|error| Failure::history(&error));
     let opened = OpenSession { session, base };

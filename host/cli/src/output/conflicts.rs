@@ -1,8 +1,6 @@
 //! Conflicts for a person: each path with the reason, both sides, and how they differ.
 
-use super::table::{
-    CYAN, ENTRIES_SHOWN_MAX, GREEN, RED, put, put_more, put_rows,
-};
+use super::table::{CYAN, ENTRIES_SHOWN_MAX, GREEN, RED, put, put_more, put_rows};
 use super::text::clean_line;
 use crate::report::{ConflictedPath, Side};
 use crate::units;
@@ -23,7 +21,10 @@ pub(crate) fn conflicts(conflicts: &[ConflictedPath], ours: &str) -> String {
         if let Some(reason) = conflict.reason {
             sides.push(format!("({})", in_words(reason)));
         }
-        put_rows(&mut text, std::iter::once((format!(" {RED}C{RED:#}"), sides)));
+        put_rows(
+            &mut text,
+            std::iter::once((format!(" {RED}C{RED:#}"), sides)),
+        );
         put_difference(&mut text, conflict.diff.as_deref(), ours);
     }
     put_more(&mut text, conflicts.len(), ENTRIES_SHOWN_MAX);
@@ -37,7 +38,10 @@ fn put_difference(text: &mut String, diff: Option<&str>, ours: &str) {
     if lines.peek().is_none() {
         return;
     }
-    put(text, format_args!("      {RED}- base{RED:#}  {GREEN}+ {ours}{GREEN:#}\n"));
+    put(
+        text,
+        format_args!("      {RED}- base{RED:#}  {GREEN}+ {ours}{GREEN:#}\n"),
+    );
     for line in lines.by_ref().take(LINES_SHOWN_MAX) {
         let style = match line.as_bytes().first() {
             Some(b'+') => GREEN,
@@ -45,7 +49,10 @@ fn put_difference(text: &mut String, diff: Option<&str>, ours: &str) {
             Some(b'@') => CYAN,
             _ => anstyle::Style::new(),
         };
-        put(text, format_args!("      {style}{}{style:#}\n", clean_line(line)));
+        put(
+            text,
+            format_args!("      {style}{}{style:#}\n", clean_line(line)),
+        );
     }
     let more = lines.count();
     if more > 0 {
@@ -93,7 +100,9 @@ mod tests {
             before: file(1),
             ours: file(2),
             theirs: None,
-            diff: Some(format!("--- a/a\n+++ b/a\n@@ -1 +1 @@\n-\x1b[1mold\n{many}")),
+            diff: Some(format!(
+                "--- a/a\n+++ b/a\n@@ -1 +1 @@\n-\x1b[1mold\n{many}"
+            )),
         };
         let text = anstream::adapter::strip_str(&conflicts(&[conflict], "session")).to_string();
         let lines: Vec<&str> = text.lines().collect();

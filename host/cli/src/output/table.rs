@@ -6,8 +6,8 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 use comfy_table::{Table, presets};
 
-use super::text::{clean, clean_line};
 use super::conflicts::conflicts;
+use super::text::{clean, clean_line};
 use crate::report::{AgentResult, Entry, Report, Settled};
 use crate::units;
 
@@ -137,14 +137,20 @@ pub(crate) fn listing(titles: &[&str], rows: &[Vec<String>]) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(titles.iter().copied());
-    table.add_rows(rows.iter().map(|row| row.iter().map(|cell| clean_line(cell).into_owned())));
+    table.add_rows(
+        rows.iter()
+            .map(|row| row.iter().map(|cell| clean_line(cell).into_owned())),
+    );
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }
     let mut text = String::new();
     for (index, line) in table.lines().enumerate() {
         let style = if index == 0 { BOLD } else { Style::new() };
-        put(&mut text, format_args!("{style}{}{style:#}\n", line.trim_end()));
+        put(
+            &mut text,
+            format_args!("{style}{}{style:#}\n", line.trim_end()),
+        );
     }
     text
 }

@@ -101,8 +101,6 @@ pub(super) fn section(session: &Described) -> Section {
     let rows = rows.into_iter().filter(|(_, value)| !value.is_empty());
     Section {
         title: session.id.clone(),
-        rows: rows
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect(),
+        rows: rows.map(|(name, value)| (name.to_owned(), value)).collect(),
     }
 }

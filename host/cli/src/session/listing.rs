@@ -24,7 +24,9 @@ pub(super) fn list(args: &ListArgs) -> Result<Answer, Failure> {
             match listed {
                 Ok(sessions) => summaries.extend(sessions),
                 // The others are there all the same.
-                Err(failure) => notes.push_str(&format!("{}: {}\n", path.display(), failure.message)),
+                Err(failure) => {
+                    notes.push_str(&format!("{}: {}\n", path.display(), failure.message))
+                }
             }
         }
     } else {

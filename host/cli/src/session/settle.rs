@@ -84,7 +84,11 @@ pub(super) fn rebase(args: &SessionArgs, policy: ConflictPolicy) -> Result<Answe
         dropped: paths(&rebased.dropped),
         conflicts: Vec::new(),
     };
-    let mut text = format!("{} is over what {} holds now\n", document.id, opened.base.name());
+    let mut text = format!(
+        "{} is over what {} holds now\n",
+        document.id,
+        opened.base.name()
+    );
     for path in &rebased.merged {
         text.push_str(&format!("  merged   {}\n", super::shown(path)));
     }
