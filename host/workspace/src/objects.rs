@@ -6,6 +6,9 @@
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+pub(crate) use tests::adopt;
+
 use std::io;
 use std::sync::Arc;
 
@@ -87,40 +90,40 @@ impl Objects {
         Ok(Self { dir })
     }
 
-    /// Hashes the file `from_name` of `from`. Returns the digest and the size in bytes.
+    /// The digest and the size in bytes of a file that nobody writes to meanwhile.
     ///
     /// # Errors
     ///
-    /// `ResourceBusy` when the file is being written to all the time.
-    pub(crate) fn digest(from: &dyn Dir, from_name: &Name) -> io::Result<(Digest, u64)> {
+    /// `ResourceBusy` when somebody does all the time.
+    pub(crate) fn hash(&self, from: &dyn Dir, from_name: &Name) -> io::Result<(Digest, u64)> {
         hash_still(&*from.open(from_name)?, from_name)
     }
 
-    /// Hashes the file `from_name` of `from` and moves it to its place by rename; when the object is
-    /// there already, removes `from_name`. Returns the digest and the size in bytes.
+    /// Moves the file `from_name` of `from`, which has this digest, to its place by rename; when the
+    /// object is there already, removes `from_name`.
     ///
     /// A file that others may still reach by a second name is copied instead, so that the object
     /// stays what it is. Nothing is flushed here.
     ///
     /// # Errors
     ///
-    /// `ResourceBusy` when the file is being written to all the time. After any error `from_name` is
-    /// still there, or the object is in its place.
-    pub(crate) fn adopt(&self, from: &dyn Dir, from_name: &Name) -> io::Result<(Digest, u64)> {
-        let (digest, size) = hash_still(&*from.open(from_name)?, from_name)?;
-        let (shard_name, object_name) = names(&digest);
-        if self.is_sound(&digest)? {
-            from.unlink(from_name)?;
-            return Ok((digest, size));
+    /// After any error `from_name` is still there, or the object is in its place.
+    pub(crate) fn place(
+        &self,
+        from: &dyn Dir,
+        from_name: &Name,
+        digest: &Digest,
+    ) -> io::Result<()> {
+        let (shard_name, object_name) = names(digest);
+        if self.is_sound(digest)? {
+            return from.unlink(from_name);
         }
         let shard = open_or_make(&*self.dir, &shard_name)?;
         if is_sole(from, from_name)? {
-            from.rename(from_name, &*shard, &object_name, RenameMode::Replace)?;
-            return Ok((digest, size));
+            return from.rename(from_name, &*shard, &object_name, RenameMode::Replace);
         }
-        copy_in(&*from.open(from_name)?, &*shard, &object_name, &digest)?;
-        from.unlink(from_name)?;
-        Ok((digest, size))
+        copy_in(&*from.open(from_name)?, &*shard, &object_name, digest)?;
+        from.unlink(from_name)
     }
 
     /// Reads a whole object of at most `bytes_max` bytes.
@@ -152,29 +155,6 @@ impl Objects {
         debug_assert_eq!(size, bytes.len() as u64);
         check(digest, found)?;
         Ok(bytes)
-    }
-
-    /// Hands an object of any size to `sink` piece by piece, after all of it was verified. Returns
-    /// its size in bytes.
-    ///
-    /// # Errors
-    ///
-    /// As [`ObjectError`] says, and those of `sink`. `Damaged` can come after the first bytes only
-    /// when the object is being overwritten at that moment.
-    pub(crate) fn copy_to<E: From<ObjectError>>(
-        &self,
-        digest: &Digest,
-        sink: &mut dyn FnMut(&[u8]) -> Result<(), E>,
-    ) -> Result<u64, E> {
-        self.verify(digest)?;
-        let file = self.open_object(digest)?;
-        let copied = each_step(&*file, sink);
-        let (found, size) = copied.map_err(|error| match error {
-            StepError::Read(error) => failed(digest, error).into(),
-            StepError::Sink(error) => error,
-        })?;
-        check(digest, found)?;
-        Ok(size)
     }
 
     /// Reads all of an object and compares its digest. Returns its size in bytes.

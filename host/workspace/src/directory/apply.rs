@@ -27,6 +27,9 @@ const SOME_ENTRIES: usize = 16;
 /// How often a step is tried when somebody else takes the name away and puts it back meanwhile.
 const ATTEMPTS_MAX: u32 = 8;
 
+/// A directory, and the name in it that a step is about.
+pub(super) type Found<'s> = (Arc<dyn Dir>, &'s Name);
+
 /// Why a step was not done.
 #[derive(Debug)]
 pub(super) enum Halt {
@@ -64,6 +67,21 @@ pub(super) struct Applier<'a> {
     /// Whether the first meeting with somebody else halts.
     pub(super) strict: bool,
     pub(super) applied: Applied,
+}
+
+impl<'a> Applier<'a> {
+    /// The same hands for another transaction.
+    pub(super) fn of(&self, transaction: &'a Transaction) -> Self {
+        Self {
+            root: self.root,
+            folder: self.folder,
+            mover: self.mover.clone(),
+            transaction,
+            walker: Walker::new(self.root),
+            strict: self.strict,
+            applied: Applied::default(),
+        }
+    }
 }
 
 impl Applier<'_> {
@@ -325,7 +343,7 @@ impl Applier<'_> {
     pub(super) fn place_if_there<'s>(
         &mut self,
         step: &Step<'s>,
-    ) -> Result<Option<(Arc<dyn Dir>, &'s Name)>, Halt> {
+    ) -> Result<Option<Found<'s>>, Halt> {
         match self.walker.place(step.path) {
             Err(error) if is_absence(&error) => Ok(None),
             place => place.map(Some).map_err(|error| failed(step, error)),
@@ -334,7 +352,7 @@ impl Applier<'_> {
 
     /// The directory that a step is in. One that somebody else took away is made again: the change
     /// is committed.
-    fn place<'s>(&mut self, step: &Step<'s>) -> Result<(Arc<dyn Dir>, &'s Name), Halt> {
+    fn place<'s>(&mut self, step: &Step<'s>) -> Result<Found<'s>, Halt> {
         if let Some(place) = self.place_if_there(step)? {
             return Ok(place);
         }

@@ -1,25 +1,36 @@
 //! The checkpoint: what the journal holds becomes history and lasts without it, and the journal is
 //! empty again.
 //!
-//! **Invariant:** the journal is emptied only after the directory, the change files and the objects
-//! are flushed. A crash anywhere before leaves records that recovery does again and checkpoints.
+//! **Invariants:** the journal is emptied only after the directory, the change files and the objects
+//! are flushed; nothing leaves its slot before the change file that lists it is. A crash anywhere
+//! before the end leaves records that recovery does again and checkpoints.
 
 use std::io;
 use std::sync::Arc;
 
-use store::disk::{Dir, FileKind};
+use store::disk::{Dir, File, FileKind};
+use vfs::Digest;
 
-use super::apply::{Leftover, is_empty};
-use super::folder::{FILE_MODE, name, read_small};
+use super::apply::{Applied, Leftover, is_empty};
+use super::folder::{FILE_MODE, name};
 use super::marks::Head;
-use super::pending::{Committed, Pending, Progress};
+use super::pending::{Pending, Progress};
 use super::store::Store;
 use super::timeline::Timeline;
 use super::transaction::Transaction;
 use crate::change::{ChangeFile, ChangeId, Preimage};
 use crate::commit::Displaced;
 use crate::error::StoreError;
-use crate::objects::Objects;
+
+/// Bytes of a change file that are read at once.
+const READ_STEP_BYTES: usize = 64 << 10;
+
+/// A transaction whose change file is written, and what it lists that is in a slot yet.
+struct Kept<'a> {
+    transaction: &'a Transaction,
+    file: ChangeFile,
+    slots: Vec<(&'a Leftover, Digest)>,
+}
 
 impl Store {
     /// Checkpoints all transactions; each is settled. Called while nobody writes to the journal.
@@ -37,17 +48,22 @@ impl Store {
             return Ok(());
         }
         debug_assert!(pending.is_settled(), "nothing is on its way");
-        let flush = || root.sync_fs().map_err(|error| StoreError::io("..", error));
         let mut last = pending.last;
+        let mut kept = Vec::with_capacity(pending.committed.len());
         for (sequence, committed) in &pending.committed {
-            if self.describe(*sequence, last, committed)? {
-                last = Some(committed.transaction.change_id);
+            let transaction = &committed.transaction;
+            if let Progress::Applied(applied) = &committed.state {
+                kept.push(self.keep(*sequence, last, transaction, applied)?);
+                last = Some(transaction.change_id);
             }
         }
-        // What was replaced is known by its digest before it leaves the slot that it is found by.
+        let flush = || {
+            let flushed = root.sync_fs();
+            flushed.map_err(|error| StoreError::io("..", error))
+        };
         flush()?;
-        for (sequence, committed) in &pending.committed {
-            self.adopt(*sequence, committed, timeline)?;
+        for kept in kept {
+            self.adopt(kept, timeline)?;
         }
         let generation = journal.next_sequence().saturating_sub(1);
         let head = Head {
@@ -64,50 +80,45 @@ impl Store {
         Ok(())
     }
 
-    /// Writes the change file of a transaction; `false` when it was taken back.
-    fn describe(
+    /// Writes the change file of a transaction, which lists what the slots hold.
+    fn keep<'a>(
         &self,
         generation: u64,
         previous: Option<ChangeId>,
-        committed: &Committed,
-    ) -> Result<bool, StoreError> {
-        let (transaction, Progress::Applied(applied)) = (&committed.transaction, &committed.state)
-        else {
-            return Ok(false);
-        };
-        let mut file = ChangeFile {
-            generation,
-            previous,
-            change: (*transaction.change).clone(),
-            preimages: Vec::new(),
-            displaced: applied.displaced.clone(),
+        transaction: &'a Transaction,
+        applied: &'a Applied,
+    ) -> Result<Kept<'a>, StoreError> {
+        let mut kept = Kept {
+            transaction,
+            file: ChangeFile {
+                generation,
+                previous,
+                change: (*transaction.change).clone(),
+                preimages: Vec::new(),
+                displaced: applied.displaced.clone(),
+            },
+            slots: Vec::new(),
         };
         for leftover in &applied.leftovers {
-            self.describe_leftover(transaction, leftover, &mut file)?;
+            self.look_at(leftover, &mut kept)?;
         }
-        if let Some(earlier) = self.earlier(&transaction.change_id)? {
-            // A checkpoint that was interrupted may have taken more out of the slots than is there.
-            file.previous = earlier.previous;
-            file.preimages.extend(earlier.preimages);
-            let new = |displaced: &Displaced| !file.displaced.contains(displaced);
-            let displaced: Vec<_> = earlier.displaced.into_iter().filter(new).collect();
-            file.displaced.extend(displaced);
+        let earlier = self.remember(&mut kept)?;
+        kept.file
+            .preimages
+            .sort_by(|one, two| one.path.cmp(&two.path));
+        kept.file
+            .preimages
+            .dedup_by(|one, two| one.path == two.path);
+        let bytes = kept.file.encode();
+        if earlier.as_ref() != Some(&bytes) {
+            self.write_change(&transaction.change_id, &bytes, earlier.is_some())?;
         }
-        // Sorted stably, so that what was just found goes before what was known.
-        file.preimages.sort_by(|one, two| one.path.cmp(&two.path));
-        file.preimages.dedup_by(|one, two| one.path == two.path);
-        self.write_change(&transaction.change_id, &file.encode())?;
-        Ok(true)
+        Ok(kept)
     }
 
-    /// Notes what is in a slot: a version that was replaced or removed, or what somebody wrote to it
-    /// through an old handle meanwhile, which is set aside.
-    fn describe_leftover(
-        &self,
-        transaction: &Transaction,
-        leftover: &Leftover,
-        file: &mut ChangeFile,
-    ) -> Result<(), StoreError> {
+    /// Looks at what was replaced or removed. A file that somebody wrote to through an old handle
+    /// meanwhile is set aside, as is a directory that is not empty any more.
+    fn look_at<'a>(&self, leftover: &'a Leftover, kept: &mut Kept<'a>) -> Result<(), StoreError> {
         let Leftover { path, slot, taken } = leftover;
         let fail = |error| StoreError::io(slot, error);
         let staging = &*self.folder.staging;
@@ -116,63 +127,103 @@ impl Store {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             now => now.map_err(fail)?,
         };
-        let untouched = match now.kind {
-            FileKind::Directory => is_empty(staging, slot).map_err(fail)?,
-            _ => now == *taken,
+        let is_directory = now.kind == FileKind::Directory;
+        let untouched = match is_directory {
+            true => is_empty(staging, slot).map_err(fail)?,
+            false => now == *taken,
         };
         if !untouched {
-            let kept = self.folder.set_aside(transaction.id, slot).map_err(fail)?;
-            let path = path.clone();
-            file.displaced.push(Displaced { path, kept });
-            return Ok(());
+            return self.displace(leftover, kept);
         }
         if now.kind == FileKind::File {
-            let (digest, size) = Objects::digest(staging, slot).map_err(fail)?;
-            file.preimages.push(Preimage {
+            let (digest, size) = self.folder.objects.hash(staging, slot).map_err(fail)?;
+            kept.file.preimages.push(Preimage {
                 path: path.clone(),
                 digest,
                 size,
                 executable: taken.mode & 0o111 != 0,
             });
+            kept.slots.push((leftover, digest));
         }
         Ok(())
     }
 
-    /// The change file that an interrupted checkpoint has written already.
-    fn earlier(&self, id: &ChangeId) -> Result<Option<ChangeFile>, StoreError> {
-        const BYTES_MAX: usize = 64 << 20;
-        let bytes = read_small(&*self.folder.changes, &id.to_string(), BYTES_MAX)?;
-        // One that is torn is written anew.
-        Ok(bytes.and_then(|bytes| ChangeFile::decode(&bytes).ok()))
+    fn displace(&self, leftover: &Leftover, kept: &mut Kept<'_>) -> Result<(), StoreError> {
+        let set_aside = self.folder.set_aside(kept.transaction.id, &leftover.slot);
+        let aside = set_aside.map_err(|error| StoreError::io(&leftover.slot, error))?;
+        kept.file.displaced.push(Displaced {
+            path: leftover.path.clone(),
+            kept: aside,
+        });
+        Ok(())
     }
 
-    /// Makes objects of the files that were replaced or removed.
-    fn adopt(
-        &self,
-        sequence: u64,
-        committed: &Committed,
-        timeline: &Timeline,
-    ) -> Result<(), StoreError> {
-        let Progress::Applied(applied) = &committed.state else {
-            return Ok(());
+    /// Takes over what an earlier attempt at this checkpoint wrote down and carried away. Returns the
+    /// change file that it wrote.
+    fn remember(&self, kept: &mut Kept<'_>) -> Result<Option<Vec<u8>>, StoreError> {
+        let file_name = name(&kept.transaction.change_id.to_string());
+        let fail = |error| StoreError::io(&file_name, error);
+        let bytes = match self.folder.changes.open(&file_name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened.and_then(|file| read_whole(&*file)).map_err(fail)?,
         };
-        let staging = &*self.folder.staging;
-        for Leftover { path, slot, .. } in &applied.leftovers {
-            let fail = |error| StoreError::io(slot, error);
-            match staging.stat(slot) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Ok(now) if now.kind != FileKind::File => {}
-                now => {
-                    now.map_err(fail)?;
-                    let (digest, _) = self.folder.objects.adopt(staging, slot).map_err(fail)?;
-                    timeline.keep(sequence, path, digest);
-                }
+        // One that does not decode was never flushed, and then nothing has left its slot.
+        let Ok(earlier) = ChangeFile::decode(&bytes) else {
+            return Ok(None);
+        };
+        // The head may name this very change already.
+        kept.file.previous = earlier.previous;
+        for preimage in earlier.preimages {
+            let found = kept
+                .file
+                .preimages
+                .iter()
+                .any(|one| one.path == preimage.path);
+            if !found
+                && self
+                    .folder
+                    .objects
+                    .contains(&preimage.digest)
+                    .map_err(fail)?
+            {
+                kept.file.preimages.push(preimage);
             }
         }
-        Ok(())
+        for displaced in earlier.displaced {
+            if !kept.file.displaced.contains(&displaced) {
+                kept.file.displaced.push(displaced);
+            }
+        }
+        Ok(Some(bytes))
     }
 
-    fn write_change(&self, id: &ChangeId, bytes: &[u8]) -> Result<(), StoreError> {
+    /// Makes objects of the files that the change file lists.
+    fn adopt(&self, mut kept: Kept<'_>, timeline: &Timeline) -> Result<(), StoreError> {
+        let staging = &*self.folder.staging;
+        let mut is_changed = false;
+        for (leftover, digest) in std::mem::take(&mut kept.slots) {
+            let fail = |error| StoreError::io(&leftover.slot, error);
+            if staging.stat(&leftover.slot).map_err(fail)? == leftover.taken {
+                let placed = self.folder.objects.place(staging, &leftover.slot, &digest);
+                placed.map_err(fail)?;
+                timeline.keep(kept.file.generation, &leftover.path, digest);
+                continue;
+            }
+            self.displace(leftover, &mut kept)?;
+            kept.file
+                .preimages
+                .retain(|preimage| preimage.path != leftover.path);
+            is_changed = true;
+        }
+        match is_changed {
+            true => self.write_change(&kept.transaction.change_id, &kept.file.encode(), true),
+            false => Ok(()),
+        }
+    }
+
+    /// Writes a change file; one that takes the place of another is flushed first, because slots may
+    /// be empty already whose objects only the other one names.
+    fn write_change(&self, id: &ChangeId, bytes: &[u8], over: bool) -> Result<(), StoreError> {
         let changes = &self.folder.changes;
         let (file_name, fresh) = (name(&id.to_string()), name(&format!("{id}.new")));
         let fail = |error| StoreError::io(&file_name, error);
@@ -182,6 +233,9 @@ impl Store {
         }
         let file = changes.create(&fresh, FILE_MODE).map_err(fail)?;
         file.write_at(bytes, 0).map_err(fail)?;
+        if over {
+            file.sync_data().map_err(fail)?;
+        }
         changes
             .rename(
                 &fresh,
@@ -200,6 +254,16 @@ impl Store {
                     drop(self.folder.clear(&leftover.slot));
                 }
             }
+        }
+    }
+}
+
+fn read_whole(file: &dyn File) -> io::Result<Vec<u8>> {
+    let (mut bytes, mut step) = (Vec::new(), vec![0; READ_STEP_BYTES]);
+    loop {
+        match file.read_at(&mut step, bytes.len() as u64)? {
+            0 => return Ok(bytes),
+            count => bytes.extend_from_slice(&step[..count]),
         }
     }
 }

@@ -15,7 +15,7 @@ use super::footprint::Footprint;
 use super::pending::Progress;
 use super::reserve::INLINE_BYTES_MAX;
 use super::store::Store;
-use super::takeback::take_back;
+use super::takeback::{Since, take_back};
 use super::transaction::{Entry, Transaction};
 use super::validate::Validator;
 use super::walker::Walker;
@@ -351,7 +351,7 @@ fn take_back_recorded(
             sequences
                 .iter()
                 .for_each(|sequence| engine.timeline().pass(*sequence));
-            take_back(store.applier(engine.root(), transaction))
+            take_back(store.applier(engine.root(), transaction), Since::Made)
         }
         Err(error) => Err(Halt::Failed(path.clone(), io::Error::other(error))),
     };

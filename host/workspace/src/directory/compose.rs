@@ -174,7 +174,7 @@ impl<'a> Composer<'a> {
 
     /// Flushes what was staged: the record that is written next counts on it.
     fn flush(&self) -> Result<()> {
-        let fail = |error: io::Error| Error::io(&VPath::root(), error);
+        let fail = |error: io::Error| Error::io(VPath::root(), error);
         for (_, file) in &self.staged {
             file.sync_data().map_err(fail)?;
         }

@@ -15,6 +15,9 @@ const BATCH_BYTES_MAX: usize = 8 << 20;
 /// What became of a record: its number in the journal.
 pub(super) type Outcome = Result<u64, Arc<StoreError>>;
 
+/// Writes items, and tells the number of each.
+pub(super) type Write<'a, T> = dyn Fn(&[T]) -> Result<Vec<u64>, StoreError> + 'a;
+
 /// Those who wait for the journal, each with an item to write.
 #[derive(Debug)]
 pub(super) struct Group<T> {
@@ -56,12 +59,7 @@ impl<T> Default for Group<T> {
 impl<T> Group<T> {
     /// Has an item of so many bytes written; `write` is called by one thread at a time, with the
     /// items of all.
-    pub(super) fn commit(
-        &self,
-        item: T,
-        bytes: usize,
-        write: &dyn Fn(&[T]) -> Result<Vec<u64>, StoreError>,
-    ) -> Outcome {
+    pub(super) fn commit(&self, item: T, bytes: usize, write: &Write<'_, T>) -> Outcome {
         let mut state = self.state.lock();
         let ticket = state.next_ticket;
         state.next_ticket += 1;
@@ -119,11 +117,7 @@ fn next_batch<T>(waiting: &mut Vec<Waiting<T>>) -> (Vec<u64>, Vec<T>) {
     batch.map(|waiting| (waiting.ticket, waiting.item)).unzip()
 }
 
-fn lead<T>(
-    tickets: Vec<u64>,
-    batch: &[T],
-    write: &dyn Fn(&[T]) -> Result<Vec<u64>, StoreError>,
-) -> Vec<(u64, Outcome)> {
+fn lead<T>(tickets: Vec<u64>, batch: &[T], write: &Write<'_, T>) -> Vec<(u64, Outcome)> {
     let tickets = tickets.into_iter();
     match write(batch) {
         Ok(sequences) => tickets.zip(sequences.into_iter().map(Ok)).collect(),

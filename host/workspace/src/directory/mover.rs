@@ -33,7 +33,7 @@ pub(super) struct Taken {
 pub(super) type Place<'a> = (&'a dyn Dir, &'a Name);
 
 /// Moves objects.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Mover<'a> {
     pub(super) staging: &'a Arc<dyn Dir>,
     pub(super) ability: Ability,

@@ -13,7 +13,7 @@ use super::mover::Mover;
 use super::pending::Progress;
 use super::redo::{Known, Redo};
 use super::store::Store;
-use super::takeback::take_back;
+use super::takeback::{Since, take_back};
 use super::timeline::Timeline;
 use super::transaction::{Entry, Transaction};
 use super::walker::Walker;
@@ -35,17 +35,16 @@ impl Store {
         let (committed, aborted) = entries(records)?;
         let applied_sequence = self.mark.read()?;
         let mut known = Known::default();
-        for (sequence, transaction) in committed {
-            let transaction = Arc::new(transaction);
-            let taken_back = aborted.contains(&sequence);
+        for (sequence, transaction) in &committed {
+            let (sequence, taken_back) = (*sequence, aborted.contains(sequence));
             let applied = if taken_back {
-                take_back(self.applier(root, &transaction))
+                take_back(self.applier(root, transaction), Since::Crash)
             } else {
-                self.redo(root, &transaction, &mut known, sequence <= applied_sequence)
+                self.redo(root, transaction, &mut known, sequence <= applied_sequence)
             };
             let applied = applied.map_err(failure)?;
             let mut pending = self.pending.lock();
-            pending.commit(sequence, transaction);
+            pending.commit(sequence, transaction.clone());
             pending.advance(
                 sequence,
                 match taken_back {
@@ -58,11 +57,11 @@ impl Store {
         self.clear_staging()
     }
 
-    fn redo(
-        &self,
-        root: &Arc<dyn Dir>,
-        transaction: &Transaction,
-        known: &mut Known,
+    fn redo<'t>(
+        &'t self,
+        root: &'t Arc<dyn Dir>,
+        transaction: &'t Transaction,
+        known: &mut Known<'t>,
         complete: bool,
     ) -> Result<Applied, Halt> {
         let mut redo = Redo {
@@ -113,7 +112,7 @@ impl Store {
     clippy::type_complexity,
     reason = "two lists that are taken apart at once"
 )]
-fn entries(records: &[Record]) -> Result<(Vec<(u64, Transaction)>, HashSet<u64>), StoreError> {
+fn entries(records: &[Record]) -> Result<(Vec<(u64, Arc<Transaction>)>, HashSet<u64>), StoreError> {
     let (mut committed, mut aborted) = (Vec::new(), HashSet::new());
     for Record { sequence, payload } in records {
         let entry = Entry::decode(payload).map_err(|source| StoreError::Record {
@@ -121,7 +120,7 @@ fn entries(records: &[Record]) -> Result<(Vec<(u64, Transaction)>, HashSet<u64>)
             source,
         })?;
         match entry {
-            Entry::Commit(transaction) => committed.push((*sequence, transaction)),
+            Entry::Commit(transaction) => committed.push((*sequence, Arc::new(transaction))),
             Entry::Abort(sequence) => {
                 aborted.insert(sequence);
             }

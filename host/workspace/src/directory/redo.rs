@@ -6,39 +6,45 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io;
+use std::sync::Arc;
 
-use store::disk::{FileKind, Fingerprint};
+use store::disk::{Dir, FileKind, Fingerprint};
 use vfs::{Name, VPath};
 
 use super::apply::{Applier, DIRECTORY_MODE, Halt, Leftover, failed, is_empty};
 use super::compare::{Likeness, compare};
 use super::fingerprint::{is_absence, is_same_renamed};
 use super::folder::{ENTRIES_MAX, name};
-use super::plan::{Action, Item, SlotOf, Step, steps};
-use super::transaction::slot_prefix;
+use super::plan::{Action, Item, Step, departure_index, steps};
+use super::transaction::{Content, Transaction, slot_prefix};
+
+/// What stands at the path of a step, with its directory and its name there.
+type Standing<'s> = (Arc<dyn Dir>, &'s Name, Fingerprint);
 
 /// Endings of slots, for objects that an interrupted recovery left in the first ones.
 const ENDINGS: [&str; 9] = ["", "a", "b", "c", "d", "e", "f", "g", "h"];
 
 /// What recovery has found or made so far, over all transactions.
 #[derive(Debug, Default)]
-pub(super) struct Known {
+pub(super) struct Known<'t> {
     /// The object at a path that an earlier transaction left there.
     at: HashMap<VPath, (u64, u64)>,
     /// The objects that recovery made.
     made: HashSet<(u64, u64)>,
+    /// What earlier transactions put at a path; the next one replaces the last of them.
+    versions: HashMap<VPath, Vec<(&'t Transaction, Item<'t>)>>,
 }
 
 /// One transaction that is done again.
 #[derive(Debug)]
-pub(super) struct Redo<'a> {
-    pub(super) applier: Applier<'a>,
-    pub(super) known: &'a mut Known,
+pub(super) struct Redo<'a, 't> {
+    pub(super) applier: Applier<'t>,
+    pub(super) known: &'a mut Known<'t>,
     /// Where what was taken out is, by the number of the departure.
     pub(super) taken: HashMap<usize, Name>,
 }
 
-impl Redo<'_> {
+impl Redo<'_, '_> {
     /// Does all steps again.
     pub(super) fn run(&mut self) -> Result<(), Halt> {
         let transaction = self.applier.transaction;
@@ -57,7 +63,7 @@ impl Redo<'_> {
                 Action::Exchange { seen, item } => self.put_new(step, item, seen.as_ref())?,
             }
         }
-        self.sweep()
+        self.finish()
     }
 
     /// Finds what a transaction that was applied completely took out.
@@ -77,7 +83,23 @@ impl Redo<'_> {
                 _ => {}
             }
         }
-        self.sweep()
+        self.finish()
+    }
+
+    fn finish(&mut self) -> Result<(), Halt> {
+        self.sweep()?;
+        let transaction = self.applier.transaction;
+        for step in steps(transaction) {
+            match step.action {
+                Action::PutNew { item } | Action::Exchange { item, .. } => {
+                    let version = (transaction, item);
+                    let versions = &mut self.known.versions;
+                    versions.entry(step.path.clone()).or_default().push(version);
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     fn take_out(
@@ -90,33 +112,101 @@ impl Redo<'_> {
         let slot = self.applier.transaction.out_slot(index);
         let now = self.probe(step)?;
         let ours = now.is_some_and(|now| self.is_before(step.path, seen, &now));
-        let Some(now) = now.filter(|_| ours) else {
+        let place = match now.filter(|_| ours) {
+            Some(now) => self
+                .applier
+                .place_if_there(step)?
+                .map(|(dir, name)| (dir, name, now)),
+            None => self.carried_away(step, seen)?,
+        };
+        let Some((dir, entry, now)) = place else {
             let found = self.keep_leftover(step, &slot, seen)?;
             self.taken.extend(found.map(|slot| (index, slot)));
             return Ok(());
         };
         let slot = self.free_slot(step, &slot)?;
-        let Some((dir, entry)) = self.applier.place_if_there(step)? else {
-            return Ok(());
-        };
         let taken = self.applier.mover.take_out((&*dir, entry), &slot, &now);
         let taken = taken.map_err(|error| failed(step, error))?;
         self.known.at.remove(step.path);
         self.taken.insert(index, slot.clone());
         let staging = &**self.applier.mover.staging;
         let is_directory = taken.fingerprint.kind == FileKind::Directory;
-        let emptied = moved
-            || !is_directory
-            || is_empty(staging, &slot).map_err(|error| failed(step, error))?;
-        if self.known.made.contains(&object(&now)) && !moved {
-            return self.clear(step, &slot);
-        }
-        let as_seen = seen.is_some_and(|seen| is_same_renamed(seen, &taken.fingerprint));
-        if moved || (as_seen && emptied) || self.known.made.contains(&object(&now)) {
+        let is_known = match is_directory {
+            true => is_empty(staging, &slot).map_err(|error| failed(step, error))?,
+            false => {
+                seen.is_some_and(|seen| is_same_renamed(seen, &taken.fingerprint))
+                    || self.known.made.contains(&object(&now))
+                    || self.likeness_before(step, &slot, &taken.fingerprint)? != Likeness::Other
+            }
+        };
+        if moved || is_known {
             self.applier.leave(step, slot, taken.fingerprint);
             return Ok(());
         }
         self.applier.displace(step, &slot)
+    }
+
+    /// Finds what departs where a directory above it has been carried to: the disk may have kept a
+    /// later step and lost an earlier one.
+    fn carried_away<'s>(
+        &self,
+        step: &Step<'s>,
+        seen: Option<&Fingerprint>,
+    ) -> Result<Option<Standing<'s>>, Halt> {
+        let Some((parent, name)) = step.path.split() else {
+            return Ok(None);
+        };
+        let dir = self.directory_that_stood_at(&VPath::from_names(parent.to_vec()));
+        let found = dir.and_then(|dir| match dir {
+            None => Ok(None),
+            Some(dir) => dir.stat(name).map(|now| Some((dir, name, now))),
+        });
+        match found {
+            Err(error) if is_absence(&error) => Ok(None),
+            found => {
+                let found = found.map_err(|error| failed(step, error))?;
+                let is_it =
+                    |now: &Fingerprint| seen.is_some_and(|seen| object(seen) == object(now));
+                Ok(found.filter(|(_, _, now)| is_it(now)))
+            }
+        }
+    }
+
+    /// The directory that stood at a path before the transaction, wherever it is by now.
+    fn directory_that_stood_at(&self, path: &VPath) -> io::Result<Option<Arc<dyn Dir>>> {
+        let transaction = self.applier.transaction;
+        let Some((parent, name)) = path.split() else {
+            return Ok(Some(self.applier.root.clone()));
+        };
+        let departure = departure_index(&transaction.change, path);
+        let seen = departure.and_then(|index| Some((index, transaction.departures[index]?)));
+        if let Some((index, seen)) = seen {
+            let slot = transaction.out_slot(index);
+            let slots = ENDINGS
+                .iter()
+                .map(|end| self::name(&format!("{slot}{end}")));
+            let mut places: Vec<_> = slots
+                .map(|slot| self.applier.mover.staging.walk(&[slot]))
+                .collect();
+            let target = transaction.change.departures[index].moved_to.as_ref();
+            places.extend(target.map(|target| self.applier.root.walk(target.components())));
+            for place in places {
+                match place {
+                    Err(error) if is_absence(&error) => {}
+                    place => {
+                        let place = place?;
+                        if object(&place.stat_self()?) == object(&seen) {
+                            return Ok(Some(place));
+                        }
+                    }
+                }
+            }
+        }
+        let parent = self.directory_that_stood_at(&VPath::from_names(parent.to_vec()))?;
+        match parent.map(|parent| parent.walk(std::slice::from_ref(name))) {
+            Some(Err(error)) if is_absence(&error) => Ok(None),
+            found => found.transpose(),
+        }
     }
 
     fn put_moved(
@@ -156,7 +246,13 @@ impl Redo<'_> {
             return Ok(());
         };
         match self.applier.mover.room(|| dir.mkdir(entry, DIRECTORY_MODE)) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            // A later transaction may remove it, and finds another object than it saw.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                match self.probe(step)? {
+                    Some(now) if now.kind == FileKind::Directory => self.note(step),
+                    _ => Ok(()),
+                }
+            }
             made => {
                 made.map_err(|error| failed(step, error))?;
                 self.made(step)
@@ -173,10 +269,11 @@ impl Redo<'_> {
     ) -> Result<(), Halt> {
         let base_slot = self.applier.slot(item);
         let Some((dir, entry)) = self.applier.place_if_there(step)? else {
+            self.keep_leftover(step, &base_slot, seen)?;
             return Ok(());
         };
         let Some(now) = self.probe(step)? else {
-            let slot = self.fresh(step, item, &base_slot)?;
+            let slot = self.fresh(step, item, &base_slot, seen)?;
             self.applier.put_down(step, &slot)?;
             self.keep_leftover(step, &base_slot, seen)?;
             return self.made(step);
@@ -190,9 +287,11 @@ impl Redo<'_> {
             return Ok(());
         }
         if likeness == Likeness::Other && !self.is_before(step.path, seen, &now) {
+            // A later transaction was here, or somebody else after the commit.
+            self.keep_leftover(step, &base_slot, seen)?;
             return Ok(());
         }
-        let slot = self.fresh(step, item, &base_slot)?;
+        let slot = self.fresh(step, item, &base_slot, seen)?;
         let taken = self.applier.mover.exchange(&slot, (&*dir, entry), &now);
         let taken = taken.map_err(|error| failed(step, error))?;
         self.keep_leftover(step, &base_slot, seen)?;
@@ -204,15 +303,26 @@ impl Redo<'_> {
             _ if self.applier.applied.leftovers.iter().any(is_of_slot) => Ok(()),
             true => self.clear(step, &slot),
             false if self.slot_is_free(step, &slot)? => Ok(()),
+            false if self.is_own(step, &slot)? => self.clear(step, &slot),
             false => self.applier.displace(step, &slot),
         }
     }
 
     /// The new version in a slot of its own. One that was staged before the record is used where it
     /// is, unless its slot holds the old version already.
-    fn fresh(&self, step: &Step<'_>, item: &Item<'_>, base: &Name) -> Result<Name, Halt> {
+    fn fresh(
+        &self,
+        step: &Step<'_>,
+        item: &Item<'_>,
+        base: &Name,
+        seen: Option<&Fingerprint>,
+    ) -> Result<Name, Halt> {
         let staging = &**self.applier.mover.staging;
-        if let Ok(now) = staging.stat(base) {
+        let is_old = |now: &Fingerprint| seen.is_some_and(|seen| object(seen) == object(now));
+        // Where a file grew, its old version looks like a torn new one.
+        if let Ok(now) = staging.stat(base)
+            && !is_old(&now)
+        {
             let found = compare(self.applier.transaction, item, staging, base, &now);
             match found.map_err(|error| failed(step, error))? {
                 Likeness::Same => return Ok(base.clone()),
@@ -254,20 +364,75 @@ impl Redo<'_> {
         let is_moved = matches!(step.action, Action::TakeOut { moved: true, .. });
         for ending in ENDINGS {
             let slot = name(&format!("{base}{ending}"));
-            match self.applier.mover.staging.stat(&slot) {
-                Ok(found) if object(&found) == object(seen) && found.kind == seen.kind => {
-                    if !is_moved && !is_same_renamed(seen, &found) {
-                        self.applier.displace(step, &slot)?;
-                        return Ok(None);
-                    }
+            let found = match self.applier.mover.staging.stat(&slot) {
+                Err(error) if is_absence(&error) => continue,
+                found => found.map_err(|error| failed(step, error))?,
+            };
+            let likeness = match is_moved {
+                true => Likeness::Other,
+                false => self.likeness_before(step, &slot, &found)?,
+            };
+            match likeness {
+                Likeness::Torn => {
+                    self.clear(step, &slot)?;
+                    break;
+                }
+                Likeness::Same => {
                     self.applier.leave(step, slot.clone(), found);
                     return Ok(Some(slot));
                 }
-                Err(error) if !is_absence(&error) => return Err(failed(step, error)),
-                _ => {}
+                Likeness::Other if object(&found) != object(seen) || found.kind != seen.kind => {}
+                Likeness::Other if is_moved || is_same_renamed(seen, &found) => {
+                    self.applier.leave(step, slot.clone(), found);
+                    return Ok(Some(slot));
+                }
+                Likeness::Other => {
+                    self.applier.displace(step, &slot)?;
+                    return Ok(None);
+                }
             }
         }
+        if !is_moved {
+            self.remake_before(step, base)?;
+        }
         Ok(None)
+    }
+
+    /// How a slot compares with what an earlier transaction of the journal put where the step takes
+    /// something out: recovery may have made that anew, as another object than was validated.
+    fn likeness_before(
+        &self,
+        step: &Step<'_>,
+        slot: &Name,
+        found: &Fingerprint,
+    ) -> Result<Likeness, Halt> {
+        let versions = self.known.versions.get(step.stood);
+        let Some((transaction, item)) = versions.and_then(|versions| versions.last()) else {
+            return Ok(Likeness::Other);
+        };
+        let staging = &**self.applier.mover.staging;
+        let found = compare(transaction, item, staging, slot, found);
+        found.map_err(|error| failed(step, error))
+    }
+
+    /// Makes what the step replaced once more, for history, when an earlier record of the journal
+    /// has it and the disk has lost it.
+    fn remake_before(&mut self, step: &Step<'_>, base: &Name) -> Result<(), Halt> {
+        let versions = self.known.versions.get(step.stood);
+        let Some((transaction, item)) = versions.and_then(|versions| versions.last()).copied()
+        else {
+            return Ok(());
+        };
+        if !matches!(item.content, Content::Inline { .. }) {
+            return Ok(());
+        }
+        let slot = self.free_slot(step, base)?;
+        let maker = self.applier.of(transaction);
+        maker.make_in(step, &item, &slot)?;
+        let made = self.applier.mover.staging.stat(&slot);
+        let made = made.map_err(|error| failed(step, error))?;
+        self.applier.leave(step, slot, made);
+        Ok(())
     }
 
     fn slot_is_free(&self, step: &Step<'_>, slot: &Name) -> Result<bool, Halt> {
@@ -353,28 +518,54 @@ impl Redo<'_> {
         if self.known.made.contains(&object(&now)) {
             return Ok(true);
         }
-        let items = steps(transaction)
-            .into_iter()
-            .filter_map(|step| match step.action {
-                Action::PutNew { item } | Action::Exchange { item, .. } => Some(item),
-                _ => None,
-            });
-        let mut of_slot = items.filter(|item| {
-            let base = match item.slot {
-                SlotOf::Arrival(index) => transaction.arrival_slot(index),
-                SlotOf::Update(index) => transaction.update_slot(index),
-            };
-            ENDINGS
-                .iter()
-                .any(|ending| **slot == format!("{base}{ending}"))
-        });
-        let Some(item) = of_slot.next() else {
-            return Ok(now.kind == FileKind::Directory
-                && is_empty(staging, slot).map_err(|error| failed(step, error))?);
+        let is_of = |base: &Name| {
+            let endings = ENDINGS.iter();
+            let mut names = endings.map(|ending| format!("{base}{ending}"));
+            names.any(|name| **slot == name)
         };
-        let found = compare(transaction, &item, staging, slot, &now);
-        let found = found.map_err(|error| failed(step, error))?;
-        Ok(found != Likeness::Other)
+        for step in &steps(transaction) {
+            let (base, item) = match &step.action {
+                Action::TakeOut { index, .. } => (transaction.out_slot(*index), None),
+                Action::PutNew { item } | Action::Exchange { item, .. } => {
+                    (self.applier.slot(item), Some(item))
+                }
+                _ => continue,
+            };
+            if !is_of(&base) {
+                continue;
+            }
+            let new = item.map(|item| compare(transaction, item, staging, slot, &now));
+            let new = new.unwrap_or(Ok(Likeness::Other));
+            if new.map_err(|error| failed(step, error))? != Likeness::Other {
+                return Ok(true);
+            }
+            return self
+                .was_put(staging, slot, step.stood)
+                .map_err(|error| failed(step, error));
+        }
+        Ok(now.kind == FileKind::Directory
+            && is_empty(staging, slot).map_err(|error| failed(step, error))?)
+    }
+
+    /// Whether an object is one that earlier transactions of the journal put at a path; a directory,
+    /// when everything in it is.
+    fn was_put(&self, dir: &dyn Dir, entry: &Name, path: &VPath) -> io::Result<bool> {
+        let now = dir.stat(entry)?;
+        if now.kind == FileKind::Directory {
+            let inner = dir.walk(std::slice::from_ref(entry))?;
+            for item in inner.list(ENTRIES_MAX)?.items {
+                if !self.was_put(&*inner, &item.name, &path.join(&item.name))? {
+                    return Ok(false);
+                }
+            }
+            return Ok(true);
+        }
+        for (transaction, item) in self.known.versions.get(path).into_iter().flatten() {
+            if compare(transaction, item, dir, entry, &now)? != Likeness::Other {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 

@@ -10,8 +10,17 @@ use super::compare::{Likeness, compare};
 use super::fingerprint::is_absence;
 use super::plan::{Action, Item, Step, steps};
 
+/// Which of the transaction's own objects may be found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Since {
+    /// As they were made.
+    Made,
+    /// As a crash left them.
+    Crash,
+}
+
 /// Undoes every step that was done. What has lost its place is set aside and listed as displaced.
-pub(super) fn take_back(mut applier: Applier<'_>) -> Result<Applied, Halt> {
+pub(super) fn take_back(mut applier: Applier<'_>, since: Since) -> Result<Applied, Halt> {
     let transaction = applier.transaction;
     for step in steps(transaction).iter().rev() {
         applier.walker.forget();
@@ -26,9 +35,9 @@ pub(super) fn take_back(mut applier: Applier<'_>) -> Result<Applied, Halt> {
                 let is_it = |now: &Fingerprint| seen.is_some_and(|seen| seen.ino == now.ino);
                 take_out(&mut applier, step, &slot, &is_it)?;
             }
-            Action::PutNew { item } => unmake(&mut applier, step, item)?,
+            Action::PutNew { item } => unmake(&mut applier, step, item, None, since)?,
             Action::Exchange { seen, item } => {
-                exchange_back(&mut applier, step, item, seen.as_ref())?
+                exchange_back(&mut applier, step, item, seen.as_ref(), since)?;
             }
         }
     }
@@ -99,10 +108,16 @@ fn take_out(
     taken.map(drop).map_err(|error| failed(step, error))
 }
 
-fn unmake(applier: &mut Applier<'_>, step: &Step<'_>, item: &Item<'_>) -> Result<(), Halt> {
+fn unmake(
+    applier: &mut Applier<'_>,
+    step: &Step<'_>,
+    item: &Item<'_>,
+    seen: Option<&Fingerprint>,
+    since: Since,
+) -> Result<(), Halt> {
     let slot = applier.slot(item);
     clear_own(applier, step, item, &slot)?;
-    let Some(now) = own(applier, step, item)? else {
+    let Some(now) = own(applier, step, item, seen, since)? else {
         return Ok(());
     };
     take_out(applier, step, &slot, &|found| *found == now)?;
@@ -115,10 +130,11 @@ fn exchange_back(
     step: &Step<'_>,
     item: &Item<'_>,
     seen: Option<&Fingerprint>,
+    since: Since,
 ) -> Result<(), Halt> {
     let slot = applier.slot(item);
     let old = match applier.mover.staging.stat(&slot) {
-        Err(error) if is_absence(&error) => return unmake(applier, step, item),
+        Err(error) if is_absence(&error) => return unmake(applier, step, item, seen, since),
         old => old.map_err(|error| failed(step, error))?,
     };
     let is_new = compare(
@@ -136,7 +152,7 @@ fn exchange_back(
             .clear(&slot)
             .map_err(|error| failed(step, error));
     }
-    match own(applier, step, item)? {
+    match own(applier, step, item, seen, since)? {
         Some(now) => {
             let Some((dir, name)) = applier.place_if_there(step)? else {
                 return applier.displace(step, &slot);
@@ -155,11 +171,14 @@ fn exchange_back(
     }
 }
 
-/// What stands at the step's path, when it is what the transaction put there.
+/// What stands at the step's path, when it is what the transaction put there. The old version is
+/// not, although it looks like a torn new one where the file grew.
 fn own(
     applier: &mut Applier<'_>,
     step: &Step<'_>,
     item: &Item<'_>,
+    seen: Option<&Fingerprint>,
+    since: Since,
 ) -> Result<Option<Fingerprint>, Halt> {
     let Some((dir, name)) = applier.place_if_there(step)? else {
         return Ok(None);
@@ -170,7 +189,12 @@ fn own(
     };
     let found = compare(applier.transaction, item, &*dir, name, &now);
     let found = found.map_err(|error| failed(step, error))?;
-    Ok((found != Likeness::Other).then_some(now))
+    let is_old = seen.is_some_and(|seen| (seen.dev, seen.ino) == (now.dev, now.ino));
+    let is_own = match since {
+        Since::Made => found == Likeness::Same,
+        Since::Crash => found != Likeness::Other,
+    };
+    Ok((is_own && !is_old).then_some(now))
 }
 
 fn clear_own(

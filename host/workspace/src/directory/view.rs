@@ -281,37 +281,46 @@ fn step(moment: &Arc<Moment>, path: &VPath) -> Place {
             seen: moment.updates[index],
         };
     }
-    let above = std::iter::successors(Some(path.clone()), VPath::parent);
-    for (depth, dir) in above.enumerate() {
-        let found = change
+    let above = || std::iter::successors(Some(path.clone()), VPath::parent);
+    for (depth, dir) in above().enumerate() {
+        if let Ok(index) = change
             .departures
-            .binary_search_by(|gone| gone.path.cmp(&dir));
-        if let Ok(index) = found {
-            let departure = &change.departures[index];
-            let suffix = &path.components()[path.components().len() - depth..];
-            return match &departure.moved_to {
-                Some(target) if depth > 0 || !is_replaced(change, target) => {
-                    let moved = target.components().iter().chain(suffix).cloned();
-                    Place::Tree(VPath::from_names(moved.collect()))
-                }
-                _ if depth > 0 => Place::Nowhere,
-                _ => Place::Before {
-                    moment: moment.clone(),
-                    stood: path.clone(),
-                    version: departure.before.clone(),
-                    seen: moment.departures[index],
-                },
-            };
-        }
-        if change
-            .arrivals
-            .binary_search_by(|come| come.path.cmp(&dir))
-            .is_ok()
+            .binary_search_by(|gone| gone.path.cmp(&dir))
         {
-            return Place::Nowhere;
+            return departed(moment, path, index, depth);
         }
     }
-    Place::Tree(path.clone())
+    // What arrived below a directory that departed is in another one, which has its name now.
+    let arrived = |dir: &VPath| {
+        change
+            .arrivals
+            .binary_search_by(|come| come.path.cmp(dir))
+            .is_ok()
+    };
+    match above().any(|dir| arrived(&dir)) {
+        true => Place::Nowhere,
+        false => Place::Tree(path.clone()),
+    }
+}
+
+/// Where something went that departed, or that was so many levels below what departed.
+fn departed(moment: &Arc<Moment>, path: &VPath, index: usize, depth: usize) -> Place {
+    let change = &moment.change;
+    let departure = &change.departures[index];
+    let suffix = &path.components()[path.components().len() - depth..];
+    match &departure.moved_to {
+        Some(target) if depth > 0 || !is_replaced(change, target) => {
+            let moved = target.components().iter().chain(suffix).cloned();
+            Place::Tree(VPath::from_names(moved.collect()))
+        }
+        _ if depth > 0 => Place::Nowhere,
+        _ => Place::Before {
+            moment: moment.clone(),
+            stood: path.clone(),
+            version: departure.before.clone(),
+            seen: moment.departures[index],
+        },
+    }
 }
 
 /// Whether what moved to a path has a new content there.

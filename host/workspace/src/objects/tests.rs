@@ -37,7 +37,7 @@ impl Scene {
 
     fn adopt(&self, bytes: &[u8]) -> Digest {
         let file = self.put("adopted", bytes);
-        let (digest, size) = self.objects().adopt(&*self.root, &file).expect("adopted");
+        let (digest, size) = adopt(&self.objects(), &*self.root, &file).expect("adopted");
         assert_eq!((digest, size), (Digest::of(bytes), bytes.len() as u64));
         digest
     }
@@ -50,6 +50,13 @@ impl Scene {
 
 fn read_all(objects: &Objects, digest: &Digest) -> Result<Vec<u8>, ObjectError> {
     objects.read(digest, u64::MAX)
+}
+
+/// Hashes a file and makes an object of it.
+pub(crate) fn adopt(objects: &Objects, from: &dyn Dir, file: &Name) -> io::Result<(Digest, u64)> {
+    let (digest, size) = objects.hash(from, file)?;
+    objects.place(from, file, &digest)?;
+    Ok((digest, size))
 }
 
 #[test]
@@ -76,15 +83,7 @@ fn a_file_of_several_steps_is_hashed_and_read_whole() {
         .map(|at| u8::try_from(at % 251).expect("small"))
         .collect();
     let digest = scene.adopt(&bytes);
-    let mut copied = Vec::new();
-    let size = scene
-        .objects()
-        .copy_to::<ObjectError>(&digest, &mut |step| {
-            copied.extend_from_slice(step);
-            Ok(())
-        });
-    assert_eq!(size.expect("copies"), bytes.len() as u64);
-    assert_eq!(copied, bytes);
+    assert_eq!(read_all(&scene.objects(), &digest).expect("reads"), bytes);
 }
 
 /// A damaged object must neither be served nor swallow the sound file that could mend it.
@@ -102,16 +101,9 @@ fn a_damaged_object_is_never_served_and_is_replaced_when_its_content_comes_again
         matches!(found, Err(ObjectError::Damaged { .. })),
         "{found:?}"
     );
-    let mut served = 0;
-    let copied = objects.copy_to::<ObjectError>(&digest, &mut |step| {
-        served += step.len();
-        Ok(())
-    });
-    assert!(
-        matches!(copied, Err(ObjectError::Damaged { .. })),
-        "{copied:?}"
-    );
-    assert_eq!(served, 0, "not one byte before all are verified");
+    let opened = objects.open_verified(&digest).map(drop);
+    let opened = opened.expect_err("not one byte before all are verified");
+    assert_eq!(opened.kind(), io::ErrorKind::InvalidData);
     scene.adopt(b"sound");
     assert_eq!(read_all(&objects, &digest).expect("mended"), b"sound");
 }
@@ -125,9 +117,7 @@ fn an_object_shares_no_bytes_with_a_second_name_of_its_file() {
         .hard_link("adopted", &scene.folder, "other")
         .expect("linked");
     let objects = scene.objects();
-    let (digest, _) = objects
-        .adopt(&*scene.root, &name("adopted"))
-        .expect("adopted");
+    let (digest, _) = adopt(&objects, &*scene.root, &name("adopted")).expect("adopted");
     scene
         .folder
         .write("other", b"LINKED")
@@ -220,7 +210,7 @@ fn no_failing_call_of_an_adoption_loses_the_bytes() {
                     made.expect("linked");
                 }
                 scene.plan.arm(fault);
-                let adopted = objects.adopt(&*scene.root, &file);
+                let adopted = adopt(&objects, &*scene.root, &file);
                 let fired = scene.plan.fired_count() > 0;
                 scene.plan.arm(Fault::NEVER);
                 let digest = Digest::of(b"bytes");
@@ -230,9 +220,7 @@ fn no_failing_call_of_an_adoption_loses_the_bytes() {
                     Err(_) => assert!(held || scene.folder.exists("adopted"), "{fault:?}"),
                 }
                 let again = scene.put("adopted", b"bytes");
-                objects
-                    .adopt(&*scene.root, &again)
-                    .expect("a second attempt succeeds");
+                adopt(&objects, &*scene.root, &again).expect("a second attempt succeeds");
                 assert_eq!(read_all(&objects, &digest).expect("reads"), b"bytes");
                 fired
             });
@@ -261,11 +249,7 @@ fn no_failing_call_of_a_read_gives_a_wrong_answer() {
             Ok(bytes) => bytes != b"bytes",
             Err(error) => matches!(error, ObjectError::Io { .. }),
         });
-        armed(&mut || {
-            objects
-                .copy_to::<ObjectError>(&digest, &mut |_| Ok(()))
-                .is_err()
-        });
+        armed(&mut || objects.open_verified(&digest).is_err());
         armed(&mut || {
             objects
                 .contains(&digest)

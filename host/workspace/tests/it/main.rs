@@ -3,12 +3,15 @@
 mod acting;
 mod audit;
 mod conflicts;
+mod crash;
 mod durable;
 mod faults;
 mod history;
 mod memory;
 mod model;
 mod names;
-// mod races;
+mod races;
+mod rig;
 mod scene;
 mod sessions;
+mod views;

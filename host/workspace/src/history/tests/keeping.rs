@@ -162,7 +162,7 @@ fn an_orphan_goes_and_a_shared_object_stays() {
         .write(".session-fs/out", b"orphan")
         .expect("written");
     let made = Objects::open(&scene.store()).expect("opens");
-    made.adopt(&*scene.store(), &name("out")).expect("adopted");
+    crate::objects::adopt(&made, &*scene.store(), &name("out")).expect("adopted");
     let report = scene
         .history()
         .gc(&at_most(1), now(), &NO_NEEDS)

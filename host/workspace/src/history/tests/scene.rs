@@ -213,7 +213,7 @@ impl Scene {
                 .write(".session-fs/out", bytes)
                 .expect("written");
             let objects = Objects::open(&self.store()).expect("opens");
-            let adopted = objects.adopt(&*self.store(), &name("out"));
+            let adopted = crate::objects::adopt(&objects, &*self.store(), &name("out"));
             let (digest, size) = adopted.expect("adopted");
             preimages.push(Preimage {
                 path: path.clone(),

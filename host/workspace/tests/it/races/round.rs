@@ -1,0 +1,234 @@
+//! One race: a commit, and somebody who acts before one of its calls.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+use session_fs_workspace::{CommitOptions, CommitOutcome, WorkspaceError};
+use store::disk::CrashDisk;
+use store::disk::crash::CrashOptions;
+use vfs::{Session, Status};
+
+use super::START;
+use super::acts::{Act, Deed};
+use crate::acting::{ActingDir, Hook};
+use crate::crash::check::difference;
+use crate::rig::{self, Host, Nodes, below, visible};
+
+/// A commit, and the path at which somebody else acts.
+#[derive(Clone, Copy)]
+pub(crate) struct Target {
+    pub(crate) path: &'static str,
+    /// Other paths at which what they did may show.
+    pub(crate) moved: &'static [&'static str],
+    pub(crate) change: fn(&Session) -> vfs::Result<()>,
+}
+
+/// What came of the rounds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) rounds: u64,
+    /// In which they could do what they wanted to.
+    pub(crate) acted: u64,
+    /// In which something of theirs was set aside.
+    pub(crate) kept: u64,
+    /// In which a strict commit was taken back.
+    pub(crate) refused: u64,
+}
+
+impl Target {
+    pub(crate) fn new(
+        path: &'static str,
+        moved: &'static [&'static str],
+        change: fn(&Session) -> vfs::Result<()>,
+    ) -> Self {
+        Self {
+            path,
+            moved,
+            change,
+        }
+    }
+
+    /// A tree without what the act may decide.
+    fn rest(&self, nodes: &Nodes) -> Nodes {
+        let mut nodes = visible(nodes);
+        nodes.retain(|path, _| {
+            let is_within = |dir: &str| {
+                let rest = path.strip_prefix(dir);
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            };
+            let decided = self.moved.iter().chain([&self.path]);
+            // Directories above are made again or stay for what is in them.
+            let is_above = |dir: &str| dir.starts_with(&format!("{path}/"));
+            !path.starts_with("their-")
+                && !decided.clone().any(|dir| is_within(dir))
+                && !decided.clone().any(|dir| is_above(dir))
+        });
+        nodes
+    }
+}
+
+/// A hook that acts once, before the call of this number counted from when it is armed.
+struct Outsider {
+    armed: AtomicBool,
+    at: u64,
+    count: AtomicU64,
+    acted: AtomicBool,
+    deed: Mutex<Option<Deed>>,
+}
+
+impl Outsider {
+    fn new(at: u64) -> Arc<Self> {
+        Arc::new(Self {
+            armed: AtomicBool::new(false),
+            at,
+            count: AtomicU64::new(0),
+            acted: AtomicBool::new(false),
+            deed: Mutex::new(None),
+        })
+    }
+
+    fn hook(self: &Arc<Self>) -> Hook {
+        let this = self.clone();
+        Arc::new(move |_, _| {
+            if !this.armed.load(Ordering::Relaxed) {
+                return;
+            }
+            if this.count.fetch_add(1, Ordering::Relaxed) == this.at {
+                let acted = this
+                    .deed
+                    .lock()
+                    .as_ref()
+                    .is_some_and(|deed| deed.run().is_ok());
+                this.acted.store(acted, Ordering::Relaxed);
+            }
+        })
+    }
+
+    fn is_done(&self) -> bool {
+        self.count.load(Ordering::Relaxed) > self.at
+    }
+}
+
+/// Races each of the acts against every call of the commit and its checkpoint, by default and strict.
+pub(crate) fn at_every_call(target: &Target, acts: &[Act]) -> Counts {
+    let start = rig::prepared(START, CrashOptions::default());
+    let after = {
+        let disk = start.fork();
+        let host = Host::open(disk.root(), "alone", None);
+        let session = host.begin();
+        (target.change)(&session).expect("the session takes it");
+        let outcome = host.commit(&session);
+        assert!(matches!(outcome, Ok(CommitOutcome::Applied(_))));
+        rig::nodes(&disk)
+    };
+    let mut counts = Counts::default();
+    for act in acts {
+        for strict in [false, true] {
+            let rounds = (0..)
+                .take_while(|at| round(&start, target, *act, strict, *at, &after, &mut counts));
+            assert!(rounds.count() > 30, "the commit made too few calls");
+        }
+    }
+    counts
+}
+
+/// Returns `false` when the commit made fewer calls.
+fn round(
+    start: &CrashDisk,
+    target: &Target,
+    act: Act,
+    strict: bool,
+    at: u64,
+    after: &Nodes,
+    counts: &mut Counts,
+) -> bool {
+    let (disk, outsider) = (start.fork(), Outsider::new(at));
+    let before = rig::nodes(&disk);
+    let host = Host::open(ActingDir::wrap(disk.root(), outsider.hook()), "racer", None);
+    let session = host.begin();
+    (target.change)(&session).expect("the session takes it");
+    *outsider.deed.lock() = Some(Deed::new(act, disk.root(), target.path));
+    outsider.armed.store(true, Ordering::Relaxed);
+    let options = CommitOptions {
+        strict,
+        ..CommitOptions::default()
+    };
+    let outcome = host.workspace.commit(&session, &options);
+    let context = format!(
+        "{act:?} at {} before call {at}, strict {strict}: {outcome:?}",
+        target.path
+    );
+    let checkpointed = host.base.checkpoint();
+    outsider.armed.store(false, Ordering::Relaxed);
+    assert!(checkpointed.is_ok(), "{checkpointed:?}: {context}");
+    drop(host);
+    let host = Host::open(disk.root(), "witness", None);
+    assert_eq!(host.trouble(), None, "{context}");
+    let nodes = rig::nodes(&disk);
+    let acted = outsider.acted.load(Ordering::Relaxed);
+    let deed = outsider.deed.lock().take().expect("was ready");
+    assert!(
+        !acted || deed.is_kept(&nodes),
+        "lost: {context}\n{}",
+        list(&nodes)
+    );
+    assert_eq!(
+        below(&nodes, ".session-fs/staging/"),
+        Vec::<String>::new(),
+        "{context}"
+    );
+    let conflicts = below(&nodes, ".session-fs/conflicts/");
+    let expected = match &outcome {
+        Ok(CommitOutcome::Applied(info)) => {
+            assert!(!strict || info.displaced.is_empty(), "{context}");
+            for displaced in &info.displaced {
+                assert!(
+                    nodes.contains_key(&displaced.kept),
+                    "{context}\n{}",
+                    list(&nodes)
+                );
+            }
+            assert!(
+                matches!(session.status(), Status::Committed(_)),
+                "{context}"
+            );
+            counts.kept += u64::from(!conflicts.is_empty());
+            after
+        }
+        Ok(CommitOutcome::Conflicted(conflicts)) => {
+            assert!(acted && !conflicts.is_empty(), "{context}");
+            assert_eq!(session.status(), Status::Open, "{context}");
+            counts.refused += u64::from(strict);
+            &before
+        }
+        Err(WorkspaceError::Interfered { kept, .. }) => {
+            assert!(acted && strict, "{context}");
+            assert!(nodes.contains_key(kept), "{context}\n{}", list(&nodes));
+            assert_eq!(session.status(), Status::Open, "{context}");
+            counts.refused += 1;
+            &before
+        }
+        // They were faster than everything that the commit could have done.
+        Err(WorkspaceError::Io { .. }) if acted && target.rest(&nodes) == target.rest(&before) => {
+            assert_eq!(session.status(), Status::Open, "{context}");
+            &before
+        }
+        other => panic!("{other:?}: {context}"),
+    };
+    assert!(acted || conflicts.is_empty(), "{context}\n{conflicts:?}");
+    let (expected, found) = (target.rest(expected), target.rest(&nodes));
+    assert!(
+        expected == found,
+        "{context}\n{}\n{}",
+        difference(&expected, &found),
+        list(&nodes)
+    );
+    counts.rounds += 1;
+    counts.acted += u64::from(acted);
+    outsider.is_done()
+}
+
+fn list(nodes: &Nodes) -> String {
+    difference(&Nodes::new(), nodes)
+}
