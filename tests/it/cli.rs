@@ -4,12 +4,20 @@
     reason = "the tests play the operator: they start the binary and look at the disk"
 )]
 
+mod desk;
+
+mod audit;
+mod doctor;
 mod errors;
+mod fs;
 mod full_disk;
+mod history;
 mod hold;
 mod inspect;
 mod json;
 mod outcomes;
+mod registry;
+mod session;
 mod signals;
 
 use std::ffi::OsStr;

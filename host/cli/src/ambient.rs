@@ -7,10 +7,12 @@ use std::fs::DirBuilder;
 use std::io::{self, Read};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, File};
 use runtime::LoadError;
+use store::disk::RealDir;
 
 use crate::args::CacheArgs;
 use crate::exit::{Code, Failure};
@@ -111,6 +113,35 @@ fn user_cache() -> Option<PathBuf> {
     Some(base.join("session-fs"))
 }
 
+/// The directory that the user's own records are kept in, made when missing; `None` where there is
+/// no place for it or it cannot be used.
+pub(crate) fn open_state() -> Option<Dir> {
+    let state = system::absolute_path("XDG_STATE_HOME")
+        .or_else(|| system::absolute_path("HOME").map(|home| home.join(".local/state")))?;
+    let path = state.join("session-fs");
+    match open_private(&path) {
+        Ok(dir) => Some(dir),
+        Err(error) => {
+            tracing::info!(path = %path.display(), %error, "no record of the bases in use");
+            None
+        }
+    }
+}
+
+/// A directory without links on the way to it, so that it has one name.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the operator's own path, before it is opened"
+)]
+pub(crate) fn canonical(path: &Path) -> io::Result<PathBuf> {
+    std::fs::canonicalize(path)
+}
+
+/// Opens a directory of the operator's as the store's files are reached.
+pub(crate) fn open_dir(path: &Path) -> io::Result<Arc<dyn store::disk::Dir>> {
+    RealDir::open(Dir::open_ambient_dir(path, ambient_authority())?)
+}
+
 /// Opens a directory; one that is missing is made, for this user alone.
 fn open_private(path: &Path) -> io::Result<Dir> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)?;
@@ -122,13 +153,13 @@ fn base_failure(path: &Path, error: &io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::NotFound => {
             Failure::new(Code::NotFound, format!("there is no base '{shown}'"))
-                .hint("--base names the directory that the agent is to work on")
+                .hint("--base names the directory to work on")
         }
         io::ErrorKind::NotADirectory => Failure::new(
             Code::Failed,
             format!("the base '{shown}' is not a directory"),
         )
-        .hint("--base names the directory that the agent is to work on"),
+        .hint("--base names the directory to work on"),
         io::ErrorKind::PermissionDenied => {
             Failure::new(Code::Denied, format!("the base '{shown}' is not readable"))
         }

@@ -11,9 +11,12 @@ use std::sync::Arc;
 use runtime::{LoadError, RunOutcome, RunReport, RuntimeError};
 use supervisor::SupervisorError;
 use vfs::ErrorKind;
-use workspace::WorkspaceError;
+use workspace::audit::AuditError;
+use workspace::{DurableError, HistoryError, WorkspaceError};
 
 use crate::units;
+
+const LIST_HINT: &str = "session-fs session list --all shows which there are";
 
 /// What the process ends with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +25,8 @@ pub(crate) enum Code {
     Ok,
     /// Not done, for a reason that has no code of its own.
     Failed,
+    /// What was asked for cannot be understood.
+    Usage,
     /// The base moved under the session.
     Conflict,
     /// Something that was named is not there.
@@ -47,11 +52,12 @@ pub(crate) struct Failure {
 }
 
 impl Code {
-    /// The number that the shell sees; 2, for a command line that is not understood, is clap's.
+    /// The number that the shell sees.
     pub(crate) fn number(self) -> u8 {
         match self {
             Self::Ok => 0,
             Self::Failed => 1,
+            Self::Usage => 2,
             Self::Conflict => 3,
             Self::NotFound => 4,
             Self::Denied => 5,
@@ -152,6 +158,95 @@ impl Failure {
             }
             // These name the base themselves.
             SupervisorError::Workspace(error) => Self::workspace(chain(error), error),
+        }
+    }
+
+    /// A base or its store could not be worked with.
+    pub(crate) fn base(error: &WorkspaceError) -> Self {
+        match error {
+            WorkspaceError::Session(error) => Self::file(error),
+            WorkspaceError::Durable(error) => Self::durable(error),
+            error => {
+                let failure = Self::workspace(chain(error), error);
+                match error {
+                    WorkspaceError::Busy { .. } => failure.hint("try again in a moment"),
+                    _ => Self {
+                        hint: None,
+                        ..failure
+                    },
+                }
+            }
+        }
+    }
+
+    /// A durable session could not be found, opened or saved.
+    pub(crate) fn durable(error: &DurableError) -> Self {
+        let code = match error {
+            DurableError::BadId { .. }
+            | DurableError::ShortPrefix { .. }
+            | DurableError::Ambiguous { .. } => Code::Usage,
+            error => io_cause(error).map_or_else(|| Code::of(error.kind()), Code::of_io),
+        };
+        let failure = Self::new(code, chain(error));
+        match error {
+            DurableError::NotFound { .. } => failure.hint(LIST_HINT),
+            DurableError::Corrupt { .. } => failure.hint("session-fs doctor tells more"),
+            _ => failure,
+        }
+    }
+
+    /// No session is called so.
+    pub(crate) fn no_session(name: &str) -> Self {
+        Self::new(Code::NotFound, format!("there is no session '{name}'")).hint(LIST_HINT)
+    }
+
+    /// Nothing was ever committed there.
+    pub(crate) fn no_history(base: &str) -> Self {
+        Self::new(
+            Code::NotFound,
+            format!("nothing was ever committed to {base}"),
+        )
+        .hint("--base names another directory")
+    }
+
+    /// The history could not be read, or something of it not be brought back.
+    pub(crate) fn history(error: &HistoryError) -> Self {
+        let code = match error {
+            HistoryError::BadVersion { .. } | HistoryError::AmbiguousChange { .. } => Code::Usage,
+            error => io_cause(error).map_or_else(|| Code::of(error.kind()), Code::of_io),
+        };
+        let failure = Self::new(code, chain(error));
+        match error {
+            HistoryError::UnknownChange { .. } => {
+                failure.hint("session-fs history log shows which changes there are")
+            }
+            _ => failure,
+        }
+    }
+
+    /// The audit log could not be read.
+    pub(crate) fn audit(error: &AuditError) -> Self {
+        let code = io_cause(error).map_or(Code::Failed, Code::of_io);
+        let failure = Self::new(code, chain(error));
+        match error {
+            AuditError::Corrupt { .. } => failure.hint("session-fs audit verify tells more"),
+            _ => failure,
+        }
+    }
+
+    /// An operation in a session did not succeed.
+    pub(crate) fn file(error: &vfs::Error) -> Self {
+        let code = io_cause(error).map_or_else(|| Code::of(error.kind()), Code::of_io);
+        let failure = Self::new(code, chain(error));
+        match error {
+            vfs::Error::Stale { .. } => {
+                failure.hint("session-fs session rebase moves the session onto what is there now")
+            }
+            vfs::Error::NoSuchSavepoint { .. } => Self {
+                code: Code::NotFound,
+                ..failure
+            },
+            _ => failure,
         }
     }
 

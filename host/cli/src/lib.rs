@@ -16,8 +16,16 @@ mod output;
 mod report;
 mod units;
 
+mod base;
+mod registry;
+
+mod audit;
+mod doctor;
+mod fs;
+mod history;
 mod inspect;
 mod run;
+mod session;
 
 #[cfg(test)]
 mod manual;
@@ -29,7 +37,7 @@ use std::sync::Arc;
 use args::{Cli, Command, RunArgs};
 use clap::{CommandFactory, Parser};
 use exit::{Code, Failure};
-use output::Output;
+use output::{Answer, Output};
 
 /// Does what the process was asked to on its command line.
 pub fn main() -> ExitCode {
@@ -52,6 +60,11 @@ fn dispatch(cli: Cli, output: &Arc<Output>) -> io::Result<Code> {
     match cli.command {
         Command::Run(args) => run(*args, cli.format, output),
         Command::Inspect(args) => inspect::inspect(&args, output),
+        Command::Session(command) => answer(session::session(&command), output),
+        Command::Fs(command) => answer(fs::fs(&command, output), output),
+        Command::History(command) => answer(history::history(&command), output),
+        Command::Audit(command) => answer(audit::audit(&command, output), output),
+        Command::Doctor(args) => answer(doctor::doctor(&args), output),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "session-fs", &mut script);
@@ -79,6 +92,12 @@ fn run(args: RunArgs, format: args::Format, output: &Arc<Output>) -> io::Result<
         }
         Err(failure) => refuse(failure, output),
     }
+}
+
+/// Prints what a command came to, or why it came to nothing.
+fn answer(result: Result<Answer, Failure>, output: &Output) -> io::Result<Code> {
+    let answer = result.unwrap_or_else(Answer::from);
+    printed(output.answer(&answer), answer.code)
 }
 
 fn refuse(failure: Failure, output: &Output) -> io::Result<Code> {

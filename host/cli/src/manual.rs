@@ -41,11 +41,16 @@ fn help() -> String {
     let mut text = String::new();
     let mut root = Cli::command().term_width(WIDTH);
     root.build();
-    put(&mut text, &root);
-    for command in root.get_subcommands() {
-        put(&mut text, command);
-    }
+    put_all(&mut text, &root);
     text
+}
+
+/// A command, and those below it.
+fn put_all(text: &mut String, command: &Command) {
+    put(text, command);
+    for below in command.get_subcommands() {
+        put_all(text, below);
+    }
 }
 
 fn put(text: &mut String, command: &Command) {

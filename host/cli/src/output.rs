@@ -3,6 +3,8 @@
 //! Keeps apart what belongs on stdout and what on stderr, so that pipes stay clean, and lets nothing
 //! of a guest's reach a terminal as a control sequence.
 
+mod answer;
+mod conflicts;
 mod guest_text;
 mod json;
 mod progress;
@@ -15,13 +17,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use runtime::OutputSink;
 use serde::Serialize;
 
+pub(crate) use answer::Answer;
+use answer::{Form, Text};
+pub(crate) use conflicts::conflicts;
+
 use crate::args::Format;
 use crate::exit::Failure;
-use crate::report::{Refusal, Report};
+use crate::report::Report;
 use guest_text::GuestText;
 use progress::Progress;
-pub(crate) use table::{Row, Section};
-pub(crate) use text::clean;
+pub(crate) use table::{Row, Section, change, listing, problem, sections};
+pub(crate) use text::{clean, clean_line};
 
 /// Where the process prints.
 pub(crate) struct Output {
@@ -107,16 +113,40 @@ impl Output {
         }
     }
 
+    /// Prints what a command came to.
+    ///
+    /// # Errors
+    ///
+    /// Those of stdout.
+    pub(crate) fn answer(&self, answer: &Answer) -> io::Result<()> {
+        self.progress.clear();
+        let printed = match (self.format, &answer.form) {
+            (Format::Table, _) => match &answer.text {
+                Text::Styled(text) => self.stdout(text),
+                Text::Diff(diff) if io::stdout().is_terminal() => self.stdout(&table::diff(diff)),
+                Text::Diff(diff) => self.raw(diff.as_bytes()),
+            },
+            (_, Form::Printed) => Ok(()),
+            (Format::Json, Form::Object { pretty, .. }) => self.raw(pretty.as_bytes()),
+            (Format::Json, Form::Listing(lines)) => self.raw(json::array(lines).as_bytes()),
+            (Format::Jsonl, Form::Object { line, .. }) => self.raw(line.as_bytes()),
+            (Format::Jsonl, Form::Listing(lines)) => self.raw(lines.concat().as_bytes()),
+        };
+        // Also when stdout is gone: what went wrong is to be said in any case.
+        if !answer.note.is_empty() {
+            self.say(&answer.note);
+        }
+        printed
+    }
+
     /// Prints why nothing was run.
     pub(crate) fn refusal(&self, failure: Failure) -> io::Result<()> {
-        self.progress.clear();
-        self.say(&table::problem(&failure.message, failure.hint.as_deref()));
-        match self.format {
-            Format::Table => Ok(()),
-            Format::Json | Format::Jsonl => {
-                self.raw(json::line(&Refusal::from(failure)).as_bytes())
-            }
-        }
+        self.answer(&failure.into())
+    }
+
+    /// How results are printed.
+    pub(crate) fn format(&self) -> Format {
+        self.format
     }
 
     /// What a held session would commit, for the person who decides.

@@ -93,9 +93,13 @@ pub(crate) struct Entry {
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct ConflictedPath {
     pub(crate) path: String,
+    /// Why the two sides cannot be joined.
+    pub(crate) reason: Option<&'static str>,
     pub(crate) before: Option<Side>,
     pub(crate) ours: Option<Side>,
     pub(crate) theirs: Option<Side>,
+    /// How the base's text becomes the session's, where both have one.
+    pub(crate) diff: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -275,9 +279,11 @@ impl From<&Conflict> for ConflictedPath {
     fn from(conflict: &Conflict) -> Self {
         Self {
             path: conflict.path.to_string(),
+            reason: Some(conflict.reason.as_str()),
             before: conflict.before.map(Side::from),
             ours: conflict.ours.map(Side::from),
             theirs: conflict.theirs.map(Side::from),
+            diff: None,
         }
     }
 }

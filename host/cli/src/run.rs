@@ -8,20 +8,20 @@ mod hold;
 use std::sync::Arc;
 
 use runtime::{Agent, RunLimits, Runtime, RuntimeOptions, Stdin, Task};
-use store::disk::RealDir;
 use supervisor::{
     Finished, Grant, Grants, Held, Job, Policy, Settlement, Stage, Supervisor, SupervisorError,
 };
 use vfs::{Access, Limits};
-use workspace::{BaseHandle, Workspace, WorkspaceOptions};
+use workspace::{BaseHandle, Workspace};
 
 use crate::ambient;
 use crate::args::{BaseName, CacheArgs, Format, Pair, RunArgs};
+use crate::base::{new_workspace, open_handle};
 use crate::exit::{Code, Failure};
 use crate::output::{Output, Stream};
 use crate::report::{Change, ConflictedPath, Report, Settled, Subject};
 use crate::signals::Signals;
-use crate::system::{self, RandomIds, Stopwatch, SystemClock};
+use crate::system::Stopwatch;
 
 /// Runs an agent and tells what came of it.
 pub(crate) async fn run(
@@ -29,6 +29,7 @@ pub(crate) async fn run(
     format: Format,
     output: &Arc<Output>,
 ) -> Result<Report, Failure> {
+    check(&args)?;
     let signals = Signals::listen(output)?;
     let workspace = Arc::new(workspace(&args));
     let base = base(&workspace, &args.base)?;
@@ -86,28 +87,27 @@ fn workspace(args: &RunArgs) -> Workspace {
         memory_bytes_max: args.session_memory,
         ..Limits::default()
     };
-    Workspace::new(WorkspaceOptions {
-        session_limits,
-        clock: Arc::new(SystemClock),
-        ids: Arc::new(RandomIds),
-        boot: ambient::boot(),
-        owner: system::owner("run"),
-        ..WorkspaceOptions::default()
-    })
+    new_workspace("run", session_limits)
+}
+
+/// Refuses what contradicts itself.
+fn check(args: &RunArgs) -> Result<(), Failure> {
+    let decides = args.grant.contains(&Grant::Commit);
+    if decides && (args.dry_run || args.hold) {
+        let option = if args.hold { "--hold" } else { "--dry-run" };
+        let message = format!(
+            "--grant commit cannot be used with {option}: after the agent's own commit there is nothing to decide"
+        );
+        return Err(Failure::new(Code::Usage, message).hint("leave out one of the two"));
+    }
+    Ok(())
 }
 
 fn base(workspace: &Workspace, name: &BaseName) -> Result<Arc<BaseHandle>, Failure> {
-    let path = match name {
-        BaseName::Memory(name) => return Ok(workspace.memory(name)),
-        BaseName::Directory(path) => path,
-    };
-    let (dir, name) = ambient::open_base(path)?;
-    let root = RealDir::open(dir);
-    let root = root.map_err(|error| Failure::io("cannot open the base", path, &error))?;
-    let base = workspace
-        .directory(root, &name)
-        .map_err(SupervisorError::from);
-    base.map_err(|error| Failure::supervisor(&name, &error))
+    match name {
+        BaseName::Memory(name) => Ok(workspace.memory(name)),
+        BaseName::Directory(path) => open_handle(workspace, path),
+    }
 }
 
 /// Compiling blocks for up to seconds, and a person who has second thoughts need not wait for it.
@@ -176,6 +176,9 @@ fn job(
             (false, false) => Policy::Commit,
         },
         message: args.message.clone(),
+        on_conflict: args.conflict.on_conflict.into(),
+        isolation: args.conflict.isolation.into(),
+        strict: args.conflict.strict,
         cancellation: signals.cancellation(),
         on_stage: Arc::new(move |stage| {
             let (output, signals) = &stages;

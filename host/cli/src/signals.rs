@@ -80,9 +80,7 @@ impl Signals {
                 ));
             }
             Reaction::Stop => {
-                output.say(&format!(
-                    "{name}: stopping the run; once more kills the process\n"
-                ));
+                output.say(&format!("{name}: stopping; once more kills the process\n"));
             }
         }
         sender.send_replace(self.number().or(Some(number)));

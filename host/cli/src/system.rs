@@ -50,7 +50,12 @@ impl IdSource for RandomIds {
 
 /// What others read of this process where they wait for it.
 pub(crate) fn owner(command: &str) -> String {
-    format!("process {} (session-fs {command})", std::process::id())
+    format!("process {} (session-fs {command})", process_id())
+}
+
+/// The number of this process.
+pub(crate) fn process_id() -> u32 {
+    std::process::id()
 }
 
 /// How long something takes.
@@ -69,6 +74,11 @@ impl Stopwatch {
     pub(crate) fn elapsed(self) -> Duration {
         self.0.elapsed()
     }
+}
+
+/// The directory that the process was started in; `None` when it is gone.
+pub(crate) fn current_dir() -> Option<std::path::PathBuf> {
+    std::env::current_dir().ok()
 }
 
 /// A variable of the environment; unset and empty are the same, and so is what is not UTF-8.

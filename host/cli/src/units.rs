@@ -4,6 +4,10 @@
 
 use std::time::Duration;
 
+use vfs::Timestamp;
+
+const DAY_SECONDS: i64 = 86_400;
+
 const DURATION_UNITS: [(&str, u64); 5] = [
     ("ms", 1),
     ("s", 1_000),
@@ -65,6 +69,34 @@ pub(crate) fn parse_bytes(text: &str) -> Result<u64, String> {
         return Err("it has to be more than nothing".to_owned());
     }
     Ok(bytes)
+}
+
+/// A time as a person and a program read it: UTC, to the second.
+pub(crate) fn time(time: Timestamp) -> String {
+    let (days, second) = (
+        time.seconds.div_euclid(DAY_SECONDS),
+        time.seconds.rem_euclid(DAY_SECONDS),
+    );
+    let (year, month, day) = date(days);
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// The date that is so many days after 1970-01-01.
+fn date(days: i64) -> (i64, i64, i64) {
+    // Years that begin in March have the leap day at their end, and 400 of them 146,097 days.
+    let days = days + 719_468;
+    let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let (year, month) = if month < 10 {
+        (year + era * 400, month + 3)
+    } else {
+        (year + era * 400 + 1, month - 9)
+    };
+    (year, month, day)
 }
 
 /// Bytes for a person: `17 B`, `1.2 KiB`.
@@ -132,6 +164,22 @@ fn unit_fault(unit: &str, hint: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_those_of_the_calendar() {
+        let check = |seconds: i64, expected: &str| {
+            let stamp = Timestamp {
+                seconds,
+                nanoseconds: 0,
+            };
+            assert_eq!(time(stamp), expected);
+        };
+        check(0, "1970-01-01T00:00:00Z");
+        check(951_782_400, "2000-02-29T00:00:00Z");
+        check(1_800_000_000, "2027-01-15T08:00:00Z");
+        check(-1, "1969-12-31T23:59:59Z");
+        check(4_107_542_400, "2100-03-01T00:00:00Z");
+    }
 
     #[test]
     fn durations_are_read_as_written() {

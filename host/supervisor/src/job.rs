@@ -5,8 +5,8 @@ use std::sync::Arc;
 use runtime::{
     Cancellation, NoOutput, OutputSink, RunLimits, RunRequest, SessionAuthority, Stdin, Task,
 };
-use vfs::{Access, Limits, Session};
-use workspace::{BaseHandle, BeginOptions};
+use vfs::{Access, ConflictPolicy, Isolation, Limits, Session};
+use workspace::{BaseHandle, BeginOptions, CommitOptions};
 
 use crate::grants::Grants;
 
@@ -44,6 +44,12 @@ pub struct Job {
     pub policy: Policy,
     /// Why the change is made, for the commit.
     pub message: Option<String>,
+    /// What to do where the base moved under the session.
+    pub on_conflict: ConflictPolicy,
+    /// What of the base has to be unchanged.
+    pub isolation: Isolation,
+    /// Whether a write in the very moment of the commit is a conflict.
+    pub strict: bool,
     /// Stops the run from outside.
     pub cancellation: Cancellation,
     /// Told when the job goes on to another stage.
@@ -74,7 +80,7 @@ pub enum Stage {
 /// What settling needs of a job once its run has begun.
 pub(crate) struct Plan {
     pub(crate) policy: Policy,
-    pub(crate) message: Option<String>,
+    pub(crate) commit: CommitOptions,
     on_stage: Arc<dyn Fn(Stage) + Send + Sync>,
 }
 
@@ -98,6 +104,9 @@ impl Job {
             grants: Grants::default(),
             policy: Policy::default(),
             message: None,
+            on_conflict: ConflictPolicy::default(),
+            isolation: Isolation::default(),
+            strict: false,
             cancellation: Cancellation::new(),
             on_stage: Arc::new(|_| {}),
         }
@@ -143,7 +152,13 @@ impl Job {
         };
         let plan = Plan {
             policy: self.policy,
-            message: self.message,
+            commit: CommitOptions {
+                message: self.message,
+                on_conflict: self.on_conflict,
+                isolation: self.isolation,
+                strict: self.strict,
+                ..CommitOptions::default()
+            },
             on_stage: self.on_stage,
         };
         (request, plan)

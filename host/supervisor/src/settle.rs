@@ -55,7 +55,7 @@ pub enum Settlement {
 #[derive(Debug)]
 pub struct Held {
     rollback: RollbackOnDrop,
-    message: Option<String>,
+    options: CommitOptions,
 }
 
 impl Held {
@@ -70,8 +70,8 @@ impl Held {
     ///
     /// As [`Workspace::commit`]; the session is rolled back then.
     pub fn commit(self) -> Result<Settlement, SupervisorError> {
-        let Self { rollback, message } = self;
-        commit(rollback, message)
+        let Self { rollback, options } = self;
+        commit(rollback, options)
     }
 
     /// Rolls the session back.
@@ -103,10 +103,10 @@ pub(crate) fn settle(
         return Ok(Settlement::RolledBack);
     }
     match plan.policy {
-        Policy::Commit => commit(rollback, plan.message.clone()),
+        Policy::Commit => commit(rollback, plan.commit.clone()),
         Policy::Hold => Ok(Settlement::Held(Held {
             rollback,
-            message: plan.message.clone(),
+            options: plan.commit.clone(),
         })),
         Policy::DryRun => {
             let entries = session.changes()?;
@@ -119,18 +119,14 @@ pub(crate) fn settle(
 
 fn commit(
     rollback: RollbackOnDrop,
-    message: Option<String>,
+    options: CommitOptions,
 ) -> Result<Settlement, SupervisorError> {
-    let options = CommitOptions {
-        message: message.clone(),
-        ..CommitOptions::default()
-    };
     match rollback.workspace.commit(&rollback.session, &options)? {
         CommitOutcome::Applied(change) => Ok(Settlement::Committed(change)),
         CommitOutcome::Unchanged => Ok(Settlement::Unchanged),
         CommitOutcome::Conflicted(conflicts) => Ok(Settlement::Conflicted {
             conflicts,
-            held: Held { rollback, message },
+            held: Held { rollback, options },
         }),
     }
 }

@@ -31,6 +31,7 @@ use self::writer::{Refusal, Stamp, Writer};
 pub use self::error::{AuditError, AuditResult};
 pub use self::export::ExportFormat;
 pub use self::line::{AuditEntry, LogEvent as AuditLogEvent};
+pub(crate) use self::observer::Life;
 pub use self::observer::{AuditObserver, AuditSubject};
 pub use self::read::{AuditFilter, AuditPage, AuditPageRequest};
 pub use self::retain::AuditRetention;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use parking_lot::{Mutex, MutexGuard};
 use vfs::{Base, Metadata, Observer, Session};
 
-use crate::audit::{AuditLog, AuditObserver, AuditSubject};
+use crate::audit::{AuditLog, AuditObserver, AuditSubject, Life};
 use crate::directory::{Ability, Engine, View};
 use crate::error::{Result, WorkspaceError};
 
@@ -108,14 +108,19 @@ impl BaseHandle {
     }
 
     /// What is told of every operation of a session.
-    pub(crate) fn observer(&self, session: &str, metadata: &Metadata) -> Option<Arc<dyn Observer>> {
+    pub(crate) fn observer(
+        &self,
+        session: &str,
+        metadata: &Metadata,
+        life: Life,
+    ) -> Option<Arc<dyn Observer>> {
         let subject = AuditSubject {
             session,
             metadata,
             base: &self.name,
         };
         let log = self.audit()?;
-        Some(AuditObserver::new(log, &subject))
+        Some(AuditObserver::of_life(log, &subject, life))
     }
 
     /// Waits for the turn to commit.

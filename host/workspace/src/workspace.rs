@@ -11,6 +11,7 @@ use vfs::{
     Metadata, Meter, Rebased, Session, SessionOptions, Status,
 };
 
+use crate::audit::Life;
 use crate::base::{BaseHandle, Target};
 use crate::commit::{self, CommitOptions, CommitOutcome};
 use crate::directory::Engine;
@@ -307,7 +308,7 @@ impl Workspace {
             labels: options.labels,
             created_at: self.options.clock.now(),
         };
-        let observer = origin.base.observer(&id, &metadata);
+        let observer = origin.base.observer(&id, &metadata, Life::Process);
         Ok(SessionOptions {
             file_system_id: self.options.ids.number(),
             access: options.access,

@@ -240,3 +240,15 @@ fn is_root() -> bool {
     use std::os::unix::fs::MetadataExt as _;
     fs::metadata("/proc/self").is_ok_and(|stat| stat.uid() == 0)
 }
+
+#[test]
+fn a_grant_to_commit_contradicts_a_decision_that_is_still_to_come() {
+    for option in ["--dry-run", "--hold"] {
+        let place = Place::new();
+        let done = place
+            .run(&[option, "--grant", "commit"], guests::STEPS, &[])
+            .done();
+        done.assert_code(2).assert_says(&["--grant commit", option]);
+        place.scene.assert_untouched();
+    }
+}

@@ -6,6 +6,10 @@ use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 
+use vfs::VPath;
+use workspace::history::VersionSelector;
+
+use super::VersionOf;
 use crate::units;
 
 /// Bytes that a 32-bit guest can address.
@@ -42,6 +46,40 @@ pub(super) fn base() -> impl TypedValueParser<Value = BaseName> {
     OsStringValueParser::new().try_map(parse_base)
 }
 
+/// A directory of the host, which may be written as a base.
+pub(super) fn directory() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().try_map(|value| match parse_base(value)? {
+        BaseName::Directory(path) => Ok(path),
+        BaseName::Memory(_) => {
+            let reason = "name a directory: what is in memory ends with its process";
+            Err(reason.to_owned())
+        }
+    })
+}
+
+/// A path below the base.
+pub(super) fn path() -> impl TypedValueParser<Value = VPath> {
+    OsStringValueParser::new().try_map(|value| to_path(&to_text(value)?))
+}
+
+/// A version of a file.
+pub(super) fn version(text: &str) -> Result<VersionSelector, String> {
+    text.parse()
+        .map_err(|error: workspace::HistoryError| error.to_string())
+}
+
+/// A file and its version, written `PATH@VERSION`.
+pub(super) fn version_of(text: &str) -> Result<VersionOf, String> {
+    // A path may hold the sign, a version cannot.
+    let Some((path, selector)) = text.rsplit_once('@') else {
+        return Err("a file and its version are needed, as in src/main.rs@12".to_owned());
+    };
+    Ok(VersionOf {
+        path: to_path(path)?,
+        selector: version(selector)?,
+    })
+}
+
 /// Bytes of memory of a guest.
 pub(super) fn guest_memory(text: &str) -> Result<u64, String> {
     let bytes = units::parse_bytes(text)?;
@@ -61,6 +99,10 @@ fn to_text(value: OsString) -> Result<String, String> {
             value.display()
         )
     })
+}
+
+fn to_path(text: &str) -> Result<VPath, String> {
+    VPath::parse(text.trim_start_matches('/')).map_err(|error| error.to_string())
 }
 
 fn parse_pair(text: &str) -> Result<Pair, String> {

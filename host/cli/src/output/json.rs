@@ -19,6 +19,15 @@ pub(super) fn line(document: &impl Serialize) -> String {
     text
 }
 
+/// Documents that are on a line each, as one array.
+pub(super) fn array(lines: &[String]) -> String {
+    if lines.is_empty() {
+        return "[]\n".to_owned();
+    }
+    let lines: Vec<&str> = lines.iter().map(|line| line.trim_end()).collect();
+    format!("[\n  {}\n]\n", lines.join(",\n  "))
+}
+
 /// Events, entries and conflicts on a line each, then the rest.
 pub(super) fn lines(report: &Report) -> String {
     let mut text = String::new();

@@ -6,22 +6,23 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 use comfy_table::{Table, presets};
 
+use super::conflicts::conflicts;
 use super::text::{clean, clean_line};
-use crate::report::{AgentResult, ConflictedPath, Entry, Report, Settled, Side};
+use crate::report::{AgentResult, Entry, Report, Settled};
 use crate::units;
 
 /// Paths that are listed before the rest is only counted.
-const ENTRIES_SHOWN_MAX: usize = 20;
+pub(super) const ENTRIES_SHOWN_MAX: usize = 20;
 
 /// Events that are listed before the rest is only counted.
 const EVENTS_SHOWN_MAX: usize = 8;
 
-const BOLD: Style = Style::new().bold();
+pub(super) const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
-const RED: Style = AnsiColor::Red.on_default();
-const GREEN: Style = AnsiColor::Green.on_default();
-const YELLOW: Style = AnsiColor::Yellow.on_default();
-const CYAN: Style = AnsiColor::Cyan.on_default();
+pub(super) const RED: Style = AnsiColor::Red.on_default();
+pub(super) const GREEN: Style = AnsiColor::Green.on_default();
+pub(super) const YELLOW: Style = AnsiColor::Yellow.on_default();
+pub(super) const CYAN: Style = AnsiColor::Cyan.on_default();
 
 /// Rows under a title.
 pub(crate) struct Section {
@@ -48,7 +49,7 @@ pub(super) fn summary(report: &Report) -> String {
         text.push_str(&problem(&error.message, None));
     }
     put_backtrace(&mut text, report);
-    put_conflicts(&mut text, &report.conflicts);
+    text.push_str(&conflicts(&report.conflicts, "agent"));
     put_settled(&mut text, report);
     if let Some(hint) = report
         .error
@@ -80,7 +81,7 @@ pub(super) fn proposal(report: &Report) -> String {
 }
 
 /// What went wrong, and what to do.
-pub(super) fn problem(message: &str, hint: Option<&str>) -> String {
+pub(crate) fn problem(message: &str, hint: Option<&str>) -> String {
     let bold_red = RED.bold();
     let mut text = String::new();
     let message = clean(message);
@@ -116,7 +117,7 @@ pub(super) fn diff(text: &str) -> String {
 }
 
 /// Sections of aligned rows.
-pub(super) fn sections(sections: &[Section]) -> String {
+pub(crate) fn sections(sections: &[Section]) -> String {
     let mut text = String::new();
     for section in sections {
         put(
@@ -125,6 +126,39 @@ pub(super) fn sections(sections: &[Section]) -> String {
         );
         put_pairs(&mut text, &section.rows);
     }
+    text
+}
+
+/// Rows of cells under their titles.
+pub(crate) fn listing(titles: &[&str], rows: &[Vec<String>]) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(titles.iter().copied());
+    table.add_rows(
+        rows.iter()
+            .map(|row| row.iter().map(|cell| clean_line(cell).into_owned())),
+    );
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    let mut text = String::new();
+    for (index, line) in table.lines().enumerate() {
+        let style = if index == 0 { BOLD } else { Style::new() };
+        put(
+            &mut text,
+            format_args!("{style}{}{style:#}\n", line.trim_end()),
+        );
+    }
+    text
+}
+
+/// What a change does, path by path.
+pub(crate) fn change(entries: &[Entry]) -> String {
+    let mut text = String::new();
+    put_entries(&mut text, entries);
     text
 }
 
@@ -254,28 +288,6 @@ fn entry_size(entry: &Entry) -> String {
     }
 }
 
-fn put_conflicts(text: &mut String, conflicts: &[ConflictedPath]) {
-    let rows = conflicts.iter().take(ENTRIES_SHOWN_MAX).map(|conflict| {
-        let sides = vec![
-            clean_line(&conflict.path).into_owned(),
-            format!("before {},", side(conflict.before)),
-            format!("agent {},", side(conflict.ours)),
-            format!("base {}", side(conflict.theirs)),
-        ];
-        (format!(" {RED}C{RED:#}"), sides)
-    });
-    put_rows(text, rows);
-    put_more(text, conflicts.len(), ENTRIES_SHOWN_MAX);
-}
-
-fn side(side: Option<Side>) -> String {
-    match side {
-        None => "nothing".to_owned(),
-        Some(Side { kind: "file", size }) => units::bytes(size),
-        Some(Side { kind, .. }) => kind.to_owned(),
-    }
-}
-
 fn put_events(text: &mut String, report: &Report) {
     for event in report.events.iter().take(EVENTS_SHOWN_MAX) {
         let times = if event.count > 1 {
@@ -316,14 +328,14 @@ fn put_hint(text: &mut String, hint: &str) {
     put(text, format_args!("{CYAN}hint{CYAN:#}: {}\n", clean(hint)));
 }
 
-fn put_more(text: &mut String, count: usize, shown_max: usize) {
+pub(super) fn put_more(text: &mut String, count: usize, shown_max: usize) {
     if count > shown_max {
         put(text, format_args!("  … and {} more\n", count - shown_max));
     }
 }
 
 /// Puts aligned rows, each after its mark. No cell has a line end, so a row is a line.
-fn put_rows(text: &mut String, rows: impl Iterator<Item = (String, Vec<String>)>) {
+pub(super) fn put_rows(text: &mut String, rows: impl Iterator<Item = (String, Vec<String>)>) {
     let (marks, rows): (Vec<String>, Vec<Vec<String>>) = rows.unzip();
     let mut table = Table::new();
     table.load_style(presets::NOTHING).add_rows(rows);
@@ -350,11 +362,11 @@ fn indented(text: &str) -> String {
     text.trim_end().replace('\n', "\n       ")
 }
 
-fn counted(number: usize, noun: &str) -> String {
+pub(super) fn counted(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-fn put(text: &mut String, args: std::fmt::Arguments<'_>) {
+pub(super) fn put(text: &mut String, args: std::fmt::Arguments<'_>) {
     // Writing to a string cannot fail.
     let _written = text.write_fmt(args);
 }

@@ -9,7 +9,7 @@ pub(crate) fn clean(text: &str) -> Cow<'_, str> {
 }
 
 /// As [`clean`], for what has to stay on one line, such as a path.
-pub(super) fn clean_line(text: &str) -> Cow<'_, str> {
+pub(crate) fn clean_line(text: &str) -> Cow<'_, str> {
     clean_if(text, |_| false)
 }
 

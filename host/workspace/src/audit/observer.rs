@@ -25,13 +25,33 @@ pub struct AuditObserver {
     log: Arc<AuditLog>,
     identity: Identity,
     base: String,
+    life: Life,
     lines_count: AtomicU64,
     skipped_count: AtomicU64,
+}
+
+/// How long the observed session lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Life {
+    /// As long as this process has it.
+    Process,
+    /// Longer; it begins here.
+    Begun,
+    /// Longer; it was begun before.
+    Resumed,
 }
 
 impl AuditObserver {
     /// The observer for one session, to be put in its options.
     pub fn new(log: &Arc<AuditLog>, subject: &AuditSubject<'_>) -> Arc<Self> {
+        Self::of_life(log, subject, Life::Process)
+    }
+
+    pub(crate) fn of_life(
+        log: &Arc<AuditLog>,
+        subject: &AuditSubject<'_>,
+        life: Life,
+    ) -> Arc<Self> {
         let AuditSubject {
             session,
             metadata,
@@ -42,6 +62,7 @@ impl AuditObserver {
             log: log.clone(),
             identity: Identity::new(session, agent, task),
             base: (*base).to_owned(),
+            life,
             lines_count: AtomicU64::new(0),
             skipped_count: AtomicU64::new(0),
         })
@@ -77,8 +98,11 @@ impl AuditObserver {
 
 impl Observer for AuditObserver {
     fn note(&self, operation: &Operation<'_>) {
-        match operation.kind {
-            OperationKind::Begin => {
+        match (operation.kind, self.life) {
+            // A durable session that is opened does not begin, and one that is closed is still there.
+            (OperationKind::Begin, Life::Resumed)
+            | (OperationKind::Discard, Life::Begun | Life::Resumed) => self.note_skipped(),
+            (OperationKind::Begin, _) => {
                 let begun = Operation {
                     target: Some(&self.base),
                     ..*operation
@@ -87,7 +111,7 @@ impl Observer for AuditObserver {
                 self.log.note(&self.identity, &begun, false);
             }
             // What becomes of a session is told however much it did.
-            kind if kind.is_end() && operation.outcome.is_ok() => {
+            (kind, _) if kind.is_end() && operation.outcome.is_ok() => {
                 self.note_skipped();
                 self.log.note(&self.identity, operation, true);
             }

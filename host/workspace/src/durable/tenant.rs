@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use vfs::Session;
+use vfs::{Session, SessionOptions};
 
 use super::error::DurableError;
 use super::{DurableOptions, DurableSession, DurableStore, SessionId};
+use crate::audit::Life;
 use crate::base::{BaseHandle, BaseKind};
 use crate::commit::{CommitOptions, CommitOutcome};
 use crate::error::Result;
@@ -32,7 +33,7 @@ impl Workspace {
             base: base.clone(),
             generation,
         };
-        let options = self.session_options(origin, options)?;
+        let options = lasting(base, self.session_options(origin, options)?);
         Ok(store.begin(&tree, generation, options, durable)?)
     }
 
@@ -54,7 +55,12 @@ impl Workspace {
             base: base.clone(),
             generation: taken.base_generation(),
         };
+        let observer = base.observer(id.as_str(), taken.metadata(), Life::Resumed);
         let options = self.options_of(id.to_string(), origin, None)?;
+        let options = SessionOptions {
+            observer,
+            ..options
+        };
         // What the session saw of an earlier generation is in its read set.
         let (tree, _) = base.tree();
         Ok(taken.load(tree, options)?)
@@ -72,7 +78,8 @@ impl Workspace {
         durable: &DurableOptions,
     ) -> Result<DurableSession> {
         let origin = self.origin(session.session())?;
-        let options = self.session_options(origin, options)?;
+        let base = origin.base.clone();
+        let options = lasting(&base, self.session_options(origin, options)?);
         Ok(session.fork(options, durable)?)
     }
 
@@ -87,6 +94,14 @@ impl Workspace {
         options: &CommitOptions,
     ) -> Result<CommitOutcome> {
         session.settle(|session: &Session| self.commit(session, options))
+    }
+}
+
+/// The same, audited as a session that outlives its process.
+fn lasting(base: &BaseHandle, options: SessionOptions) -> SessionOptions {
+    SessionOptions {
+        observer: base.observer(&options.id, &options.metadata, Life::Begun),
+        ..options
     }
 }
 

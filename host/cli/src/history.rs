@@ -1,0 +1,255 @@
+//! `session-fs history`: what was committed to a directory.
+
+mod document;
+mod revert;
+
+use std::time::Duration;
+
+use serde::Serialize;
+use vfs::{Clock, Timestamp, VPath};
+use workspace::HistoryError;
+use workspace::history::{LogFilter, Retention, VersionSelector, Versions};
+
+use crate::args::{BaseArgs, HistoryCommand, HistoryGcArgs, HistoryLogArgs};
+use crate::base::OpenBase;
+use crate::exit::{Code, Failure};
+use crate::output::{Answer, change, listing, sections};
+use crate::system::SystemClock;
+use crate::units;
+use document::{ChangeDocument, LoggedChange, VersionDocument};
+
+/// Changes of a page that is asked for at once.
+const PAGE_CHANGES: usize = 1_000;
+/// Characters of an id that are shown in a table: enough to tell changes apart, and to name them.
+const ID_SHOWN: usize = 12;
+
+/// Does what a command asks for.
+pub(crate) fn history(command: &HistoryCommand) -> Result<Answer, Failure> {
+    match command {
+        HistoryCommand::Log(args) => log(args),
+        HistoryCommand::Show { base, change } => show(base, change),
+        HistoryCommand::Versions { base, path } => versions(base, path),
+        HistoryCommand::Diff {
+            base,
+            older,
+            newer,
+            path,
+        } => diff(base, (older, newer.as_ref()), path.as_ref()),
+        HistoryCommand::Restore { version, revert } => revert::restore(version, revert),
+        HistoryCommand::Undo { change, revert } => revert::undo(change, revert),
+        HistoryCommand::Gc(args) => gc(args),
+    }
+}
+
+/// A difference between two versions.
+#[derive(Debug, Serialize)]
+struct DiffDocument {
+    older: String,
+    newer: String,
+    path: Option<String>,
+    diff: String,
+}
+
+/// What was dropped, or would be.
+#[derive(Debug, Serialize)]
+struct GcDocument {
+    base: String,
+    dry_run: bool,
+    changes: Vec<String>,
+    objects_count: usize,
+    bytes_freed: u64,
+    bytes_kept: u64,
+    changes_kept: usize,
+}
+
+fn log(args: &HistoryLogArgs) -> Result<Answer, Failure> {
+    let base = OpenBase::find(&args.base, "history log")?;
+    if !base.has_store() {
+        return Ok(Answer::listing("", &[] as &[LoggedChange]).note(nothing(&base)));
+    }
+    let history = base.history()?;
+    let filter = LogFilter {
+        path: args.path.clone(),
+        session: args.session.clone(),
+        agent: args.agent.clone(),
+        since: args.since.map(before_now),
+        until: args.until.map(before_now),
+    };
+    let mut changes = Vec::new();
+    let mut below = None;
+    while changes.len() < args.limit {
+        let count = (args.limit - changes.len()).min(PAGE_CHANGES);
+        let page = history.log(&filter, below, count);
+        let page = page.map_err(|error| Failure::history(&error))?;
+        changes.extend(page.entries.iter().map(LoggedChange::from));
+        below = page.next;
+        if below.is_none() {
+            break;
+        }
+    }
+    let titles = ["GENERATION", "CHANGE", "WHEN", "PATHS", "AGENT", "MESSAGE"];
+    let rows: Vec<_> = changes.iter().map(log_row).collect();
+    let mut note = match changes.is_empty() {
+        true => nothing(&base),
+        false => String::new(),
+    };
+    for file in history.damaged() {
+        note.push_str(&format!(
+            "{file} is damaged and left out; session-fs doctor tells more\n"
+        ));
+    }
+    Ok(Answer::listing(listing(&titles, &rows), &changes).note(note))
+}
+
+fn nothing(base: &OpenBase) -> String {
+    format!("no such change of {}\n", base.name())
+}
+
+fn log_row(change: &LoggedChange) -> Vec<String> {
+    vec![
+        change.generation.to_string(),
+        short(&change.id),
+        change.committed_at.clone(),
+        change.paths.len().to_string(),
+        change.agent.clone().unwrap_or_default(),
+        first_line(change.message.as_deref().unwrap_or_default()),
+    ]
+}
+
+/// The beginning of an id: enough to name it.
+fn short(id: &str) -> String {
+    id.chars().take(ID_SHOWN).collect()
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+/// The time so long ago.
+pub(crate) fn before_now(span: Duration) -> Timestamp {
+    let now = SystemClock.now();
+    let nanoseconds = i128::try_from(span.as_nanos()).unwrap_or(i128::MAX);
+    let then = now.as_nanoseconds().saturating_sub(nanoseconds);
+    Timestamp::from_nanoseconds(then).unwrap_or_default()
+}
+
+fn show(base: &BaseArgs, id: &str) -> Result<Answer, Failure> {
+    let base = OpenBase::find(base, "history show")?;
+    let shown = base.history()?.show(id);
+    let (id, file) = shown.map_err(|error| Failure::history(&error))?;
+    let document = ChangeDocument::new(&id, &file);
+    let mut text = sections(&[document.section()]);
+    text.push_str(&change(&document.entries));
+    Ok(Answer::object(text, &document))
+}
+
+fn versions(base: &BaseArgs, path: &VPath) -> Result<Answer, Failure> {
+    let base = OpenBase::find(base, "history versions")?;
+    let Versions { versions, horizon } = base
+        .history()?
+        .versions(path)
+        .map_err(|error| Failure::history(&error))?;
+    if versions.is_empty() {
+        let message = format!("history has no version of '{path}'");
+        return Err(Failure::new(Code::NotFound, message));
+    }
+    let documents: Vec<_> = versions.iter().map(VersionDocument::from).collect();
+    let titles = ["VERSION", "GENERATION", "WHAT", "SIZE", "CONTENT", "PATH"];
+    let row = |version: &VersionDocument| {
+        vec![
+            version.version.clone(),
+            version.generation.to_string(),
+            version.change_kind.to_owned(),
+            version.size.map(units::bytes).unwrap_or_default(),
+            version.content.unwrap_or_default().to_owned(),
+            version.path.clone(),
+        ]
+    };
+    let rows: Vec<_> = documents.iter().map(row).collect();
+    let note = match horizon {
+        0 | 1 => String::new(),
+        horizon => format!("nothing is known of generations before {horizon}\n"),
+    };
+    Ok(Answer::listing(listing(&titles, &rows), &documents).note(note))
+}
+
+fn diff(
+    base: &BaseArgs,
+    (older, newer): (&VersionSelector, Option<&VersionSelector>),
+    path: Option<&VPath>,
+) -> Result<Answer, Failure> {
+    let base = OpenBase::find(base, "history diff")?;
+    let history = base.history()?;
+    let (older, newer) = match newer {
+        Some(newer) => (older.clone(), newer.clone()),
+        None => of_one(older)?,
+    };
+    let diff = match path {
+        Some(path) => history.diff(path, &older, &newer),
+        None => history.diff_all(&older, &newer),
+    };
+    let diff = diff.map_err(|error| Failure::history(&error))?;
+    let document = DiffDocument {
+        older: older.to_string(),
+        newer: newer.to_string(),
+        path: path.map(ToString::to_string),
+        diff: diff.clone(),
+    };
+    Ok(Answer::diff(diff, &document))
+}
+
+/// What one change did: from what it found to what it left.
+fn of_one(selector: &VersionSelector) -> Result<(VersionSelector, VersionSelector), Failure> {
+    match selector {
+        VersionSelector::Generation(generation) => {
+            let before = generation.checked_sub(1).ok_or_else(|| {
+                let message = "no change made generation 0; name two versions, or a later one";
+                Failure::new(Code::Usage, message)
+            })?;
+            Ok((VersionSelector::Generation(before), selector.clone()))
+        }
+        VersionSelector::After(id) => Ok((VersionSelector::Before(id.clone()), selector.clone())),
+        VersionSelector::Before(_) => {
+            let error = HistoryError::BadVersion {
+                text: selector.to_string(),
+            };
+            Err(Failure::history(&error).hint("name a newer version as well"))
+        }
+    }
+}
+
+fn gc(args: &HistoryGcArgs) -> Result<Answer, Failure> {
+    let base = OpenBase::find(&args.base, "history gc")?;
+    let retention = Retention {
+        changes_max: args.keep_changes,
+        age_seconds_max: args.keep_age.map(|age| age.as_secs()),
+        bytes_max: args.keep_bytes,
+    };
+    let report = match base.has_store() {
+        true => base.workspace.gc(&base.handle, &retention, args.dry_run),
+        false => Ok(None),
+    };
+    let report = report.map_err(|error| Failure::base(&error))?;
+    let report = report.unwrap_or_default();
+    let document = GcDocument {
+        base: base.name().to_owned(),
+        dry_run: args.dry_run,
+        changes: report.changes.iter().map(ToString::to_string).collect(),
+        objects_count: report.objects.len(),
+        bytes_freed: report.bytes_freed,
+        bytes_kept: report.bytes_kept,
+        changes_kept: report.changes_kept,
+    };
+    let (would, freed) = match args.dry_run {
+        true => ("would drop", "would be freed"),
+        false => ("dropped", "freed"),
+    };
+    let text = format!(
+        "{would} {} changes and {} contents: {} {freed}, {} kept\n",
+        document.changes.len(),
+        document.objects_count,
+        units::bytes(document.bytes_freed),
+        units::bytes(document.bytes_kept)
+    );
+    Ok(Answer::object(text, &document))
+}

@@ -1,0 +1,315 @@
+//! Committing a durable session, and what is said when the base moved under it.
+
+use serde::Serialize;
+use vfs::{Conflict, DiffFile, Kind, Session, VPath, unified_diff};
+use workspace::{BeginOptions, CommitOptions, CommitOutcome};
+
+use crate::args::{CommitArgs, ConflictArgs};
+use crate::base::OpenSession;
+use crate::exit::{Code, Failure};
+use crate::output::{Answer, change, conflicts, problem};
+use crate::report::{Change, ConflictedPath, Problem, Settled};
+
+/// Bytes of one side of a conflict that are compared.
+const SIDE_BYTES_MAX: u64 = 1 << 20;
+/// Bytes of a difference that are shown.
+const DIFF_BYTES_MAX: usize = 64 << 10;
+/// Conflicts whose sides are compared; of the others the sizes are told.
+const COMPARED_MAX: usize = 100;
+
+/// What came of a commit, or would.
+#[derive(Debug, Serialize)]
+pub(crate) struct Commit {
+    pub(crate) session: String,
+    pub(crate) base: String,
+    pub(crate) outcome: Settled,
+    pub(crate) exit_code: u8,
+    pub(crate) change: Option<Change>,
+    /// Files that a dry run would merge by lines.
+    pub(crate) merged: Vec<String>,
+    /// Paths at which a dry run would drop the session's change.
+    pub(crate) dropped: Vec<String>,
+    /// Whether the session is open still, with what was not committed.
+    pub(crate) is_open: bool,
+    pub(crate) conflicts: Vec<ConflictedPath>,
+    /// The unified diff of a dry run.
+    pub(crate) diff: Option<String>,
+    pub(crate) error: Option<Problem>,
+}
+
+/// A base that moved under a session: what to tell.
+#[derive(Debug)]
+pub(crate) struct Conflicts {
+    session: String,
+    base: String,
+    paths: Vec<ConflictedPath>,
+    hint: String,
+}
+
+impl Conflicts {
+    pub(crate) fn new(opened: &OpenSession, paths: Vec<ConflictedPath>, hint: String) -> Self {
+        Self {
+            session: opened.id(),
+            base: opened.base.name().to_owned(),
+            paths,
+            hint,
+        }
+    }
+
+    /// Both sides of each path and what to do, on stderr; the document on stdout.
+    pub(crate) fn answer(self) -> Answer {
+        let count = self.paths.len();
+        let paths = if count == 1 { "path" } else { "paths" };
+        let message = format!("{} changed under the session at {count} {paths}", self.base);
+        let note = format!(
+            "{}{}",
+            conflicts(&self.paths, "session"),
+            problem(&message, Some(&self.hint))
+        );
+        let document = Commit {
+            session: self.session,
+            base: self.base,
+            outcome: Settled::Conflicted,
+            exit_code: Code::Conflict.number(),
+            change: None,
+            merged: Vec::new(),
+            dropped: Vec::new(),
+            is_open: true,
+            conflicts: self.paths,
+            diff: None,
+            error: Some(Problem {
+                message,
+                hint: Some(self.hint),
+            }),
+        };
+        Answer::quiet(&document).code(Code::Conflict).note(note)
+    }
+}
+
+/// What can be done about a conflict.
+pub(crate) fn what_to_do(id: &str) -> String {
+    format!(
+        "nothing was changed, and the session is open\n\
+        session-fs session diff {id} shows what it would do\n\
+        session-fs session rebase {id} --on-conflict merge joins what can be joined\n\
+        session-fs session commit {id} --on-conflict ours takes the session's version, theirs the base's\n\
+        session-fs session rollback {id} drops it"
+    )
+}
+
+pub(super) fn commit(args: &CommitArgs) -> Result<Answer, Failure> {
+    let paths: Result<Vec<VPath>, _> = args.paths.iter().map(|path| parse(path)).collect();
+    let options = CommitOptions {
+        message: args.message.clone(),
+        paths: paths?,
+        ..commit_options(&args.conflict)
+    };
+    let opened = OpenSession::open(&args.session, "session commit")?;
+    if args.dry_run {
+        return preview(&opened, &options, false);
+    }
+    let outcome = match options.paths.is_empty() {
+        true => opened
+            .base
+            .workspace
+            .commit_durable(&opened.session, &options)
+            .map_err(|error| Failure::base(&error))?,
+        false => commit_part(&opened, &options)?,
+    };
+    Ok(tell(&opened, &outcome, !options.paths.is_empty()))
+}
+
+/// How the command line wants to commit.
+pub(crate) fn commit_options(args: &ConflictArgs) -> CommitOptions {
+    CommitOptions {
+        on_conflict: args.on_conflict.into(),
+        isolation: args.isolation.into(),
+        strict: args.strict,
+        ..CommitOptions::default()
+    }
+}
+
+/// Tells what came of a commit.
+pub(crate) fn tell(opened: &OpenSession, outcome: &CommitOutcome, is_open: bool) -> Answer {
+    let base = opened.base.name();
+    let (outcome, applied, text) = match outcome {
+        CommitOutcome::Conflicted(list) => {
+            let paths = conflicted_paths(opened, list);
+            return Conflicts::new(opened, paths, what_to_do(&opened.id())).answer();
+        }
+        CommitOutcome::Unchanged => {
+            let text = format!("nothing to commit: {base} is as it was\n");
+            (Settled::Unchanged, None, text)
+        }
+        CommitOutcome::Applied(info) => {
+            let applied = Change::from(info);
+            let mut text = format!("committed {}\n{}", info.id, change(&applied.entries));
+            text.push_str(&format!("generation {} of {base}\n", info.generation));
+            for displaced in &info.displaced {
+                text.push_str(&format!(
+                    "note: somebody wrote to '{}' just then; what they wrote is kept in '{}'\n",
+                    super::shown(&displaced.path),
+                    displaced.kept
+                ));
+            }
+            if is_open {
+                text.push_str("the rest stays in the session\n");
+            }
+            (Settled::Committed, Some(applied), text)
+        }
+    };
+    let document = Commit {
+        session: opened.id(),
+        base: base.to_owned(),
+        outcome,
+        exit_code: Code::Ok.number(),
+        change: applied,
+        merged: Vec::new(),
+        dropped: Vec::new(),
+        is_open,
+        conflicts: Vec::new(),
+        diff: None,
+        error: None,
+    };
+    Answer::object(text, &document)
+}
+
+/// Commits some paths and keeps the session with the rest.
+///
+/// A fork commits them: what is known of a session's commit is known by its id, and this one has
+/// another to come.
+fn commit_part(opened: &OpenSession, options: &CommitOptions) -> Result<CommitOutcome, Failure> {
+    let workspace = &opened.base.workspace;
+    let failure = |error: workspace::WorkspaceError| Failure::base(&error);
+    let metadata = opened.session.metadata();
+    let begin = BeginOptions {
+        purpose: metadata.purpose.clone(),
+        agent: metadata.agent.clone(),
+        task_id: metadata.task_id.clone(),
+        labels: metadata.labels.clone(),
+        ..BeginOptions::default()
+    };
+    let part = workspace.fork(&opened.session, begin).map_err(failure)?;
+    let outcome = workspace.commit(&part, options).map_err(failure)?;
+    if let CommitOutcome::Applied(_) = &outcome {
+        // What was committed vanishes from the session. Where the rest conflicts it stays as it is,
+        // and its own commit says so.
+        let rebased = workspace.rebase(&opened.session, vfs::ConflictPolicy::Fail);
+        drop(rebased.map_err(failure)?);
+        opened.save()?;
+    }
+    Ok(outcome)
+}
+
+/// Says what a commit would do; `is_shown` with the diff in the place of a list of paths.
+pub(crate) fn preview(
+    opened: &OpenSession,
+    options: &CommitOptions,
+    is_shown: bool,
+) -> Result<Answer, Failure> {
+    let preview = opened
+        .base
+        .workspace
+        .preview(&opened.session, options.on_conflict)
+        .map_err(|error| Failure::base(&error))?;
+    let mut entries = preview.entries;
+    let mut found = preview.rebased.conflicts;
+    if !options.paths.is_empty() {
+        let is_asked = |path: &VPath| options.paths.iter().any(|asked| path.starts_with(asked));
+        entries.retain(|entry| is_asked(&entry.path));
+        found.retain(|conflict| is_asked(&conflict.path));
+    }
+    if !found.is_empty() {
+        let paths = conflicted_paths(opened, &found);
+        return Ok(Conflicts::new(opened, paths, what_to_do(&opened.id())).answer());
+    }
+    let strings = |paths: &[VPath]| paths.iter().map(ToString::to_string).collect();
+    let document = Commit {
+        session: opened.id(),
+        base: opened.base.name().to_owned(),
+        outcome: Settled::DryRun,
+        exit_code: Code::Ok.number(),
+        change: Some(Change::proposed(&entries)),
+        merged: strings(&preview.rebased.merged),
+        dropped: strings(&preview.rebased.dropped),
+        is_open: true,
+        conflicts: Vec::new(),
+        diff: options.paths.is_empty().then_some(preview.diff),
+        error: None,
+    };
+    let entries = document.change.as_ref().map_or(&[][..], |it| &it.entries);
+    let mut text = format!(
+        "dry run: {} paths would change in {}\n{}",
+        entries.len(),
+        document.base,
+        change(entries)
+    );
+    for path in &preview.rebased.merged {
+        text.push_str(&format!("  would be merged   {}\n", super::shown(path)));
+    }
+    for path in &preview.rebased.dropped {
+        text.push_str(&format!("  would be dropped  {}\n", super::shown(path)));
+    }
+    let answer = Answer::object(text, &document);
+    Ok(match document.diff.filter(|_| is_shown) {
+        Some(diff) => answer.with_diff(diff),
+        None => answer,
+    })
+}
+
+/// Conflicts with the difference between both sides, where both are text.
+pub(crate) fn conflicted_paths(opened: &OpenSession, list: &[Conflict]) -> Vec<ConflictedPath> {
+    let base = &opened.base;
+    // Only to read from: what stands there now.
+    let theirs = base.workspace.begin(&base.handle, BeginOptions::default());
+    let theirs = theirs.ok();
+    let paths = list.iter().enumerate().map(|(index, conflict)| {
+        let diff = theirs
+            .as_ref()
+            .filter(|_| index < COMPARED_MAX)
+            .and_then(|theirs| difference(&opened.session, theirs, &conflict.path));
+        ConflictedPath {
+            diff,
+            ..ConflictedPath::from(conflict)
+        }
+    });
+    let paths = paths.collect();
+    if let Some(theirs) = theirs {
+        drop(base.workspace.rollback(&theirs));
+    }
+    paths
+}
+
+/// How the base's text becomes the session's; `None` where one of them is none.
+fn difference(ours: &Session, theirs: &Session, path: &VPath) -> Option<String> {
+    let (before, after) = (content(theirs, path)?, content(ours, path)?);
+    let side = |(bytes, executable)| DiffFile {
+        path,
+        kind: Kind::File,
+        executable,
+        bytes: Some(bytes),
+    };
+    let mut diff = unified_diff(
+        Some(side((&before.0[..], before.1))),
+        Some(side((&after.0[..], after.1))),
+    );
+    if diff.len() > DIFF_BYTES_MAX {
+        diff.truncate(diff.floor_char_boundary(DIFF_BYTES_MAX));
+        diff.push_str("\n…\n");
+    }
+    Some(diff)
+}
+
+fn content(session: &Session, path: &VPath) -> Option<(Vec<u8>, bool)> {
+    let path = path.to_string();
+    let stat = session.stat_link(&path).ok()?;
+    if stat.kind != Kind::File || stat.size > SIDE_BYTES_MAX {
+        return None;
+    }
+    Some((session.read(&path).ok()?, stat.executable))
+}
+
+fn parse(path: &str) -> Result<VPath, Failure> {
+    let parsed = VPath::parse(path.trim_start_matches('/'));
+    parsed.map_err(|error| Failure::file(&error))
+}

@@ -1,0 +1,159 @@
+//! Ending a session without a commit, moving it, and going back in it.
+
+use serde::Serialize;
+use vfs::{ConflictPolicy, VPath};
+use workspace::DurableError;
+use workspace::durable::SessionId;
+
+use super::commit::{Conflicts, what_to_do};
+use super::conflicted_paths;
+use crate::args::{BaseArgs, SessionArgs};
+use crate::base::{OpenBase, OpenSession};
+use crate::exit::{Failure, chain};
+use crate::output::Answer;
+use crate::report::ConflictedPath;
+
+/// What became of a session.
+#[derive(Debug, Serialize)]
+struct StateDocument {
+    id: String,
+    state: &'static str,
+}
+
+/// What came of a rebase.
+#[derive(Debug, Serialize)]
+struct RebaseDocument {
+    id: String,
+    /// Files that were merged by lines.
+    merged: Vec<String>,
+    /// Paths at which the session's change was dropped.
+    dropped: Vec<String>,
+    conflicts: Vec<ConflictedPath>,
+}
+
+/// A savepoint that was made or gone back to.
+#[derive(Debug, Serialize)]
+struct SavepointDocument<'a> {
+    id: String,
+    savepoint: &'a str,
+}
+
+/// What was cleaned up.
+#[derive(Debug, Serialize)]
+struct GcDocument {
+    base: String,
+    expired: Vec<String>,
+    forgotten: Vec<String>,
+    leftovers_count: usize,
+    damaged: Vec<Trouble>,
+    failed: Vec<Trouble>,
+}
+
+/// A session, and what is wrong with it.
+#[derive(Debug, Serialize)]
+struct Trouble {
+    id: String,
+    problem: String,
+}
+
+pub(super) fn rollback(args: &SessionArgs) -> Result<Answer, Failure> {
+    let OpenSession { session, base } = OpenSession::open(args, "session rollback")?;
+    let id = session.session_id().to_string();
+    session
+        .rollback()
+        .map_err(|error| Failure::durable(&error))?;
+    let text = format!("rolled back {id}: {} is as it was\n", base.name());
+    let state = "rolled-back";
+    Ok(Answer::object(text, &StateDocument { id, state }))
+}
+
+pub(super) fn rebase(args: &SessionArgs, policy: ConflictPolicy) -> Result<Answer, Failure> {
+    let opened = OpenSession::open(args, "session rebase")?;
+    let rebased = opened.base.workspace.rebase(&opened.session, policy);
+    let rebased = rebased.map_err(|error| Failure::base(&error))?;
+    let id = opened.id();
+    if !rebased.conflicts.is_empty() {
+        let conflicts = conflicted_paths(&opened, &rebased.conflicts);
+        return Ok(Conflicts::new(&opened, conflicts, what_to_do(&id)).answer());
+    }
+    opened.save()?;
+    let paths = |paths: &[VPath]| paths.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let document = RebaseDocument {
+        id,
+        merged: paths(&rebased.merged),
+        dropped: paths(&rebased.dropped),
+        conflicts: Vec::new(),
+    };
+    let mut text = format!(
+        "{} is over what {} holds now\n",
+        document.id,
+        opened.base.name()
+    );
+    for path in &rebased.merged {
+        text.push_str(&format!("  merged   {}\n", super::shown(path)));
+    }
+    for path in &rebased.dropped {
+        text.push_str(&format!("  dropped  {}\n", super::shown(path)));
+    }
+    Ok(Answer::object(text, &document))
+}
+
+pub(super) fn savepoint(args: &SessionArgs, name: &str) -> Result<Answer, Failure> {
+    let opened = OpenSession::open(args, "session savepoint")?;
+    opened
+        .session
+        .savepoint(name)
+        .map_err(|error| Failure::file(&error))?;
+    opened.save()?;
+    let id = opened.id();
+    let savepoint = name;
+    Ok(Answer::quiet(&SavepointDocument { id, savepoint }))
+}
+
+pub(super) fn restore(args: &SessionArgs, name: &str) -> Result<Answer, Failure> {
+    let opened = OpenSession::open(args, "session restore")?;
+    opened
+        .session
+        .restore(name)
+        .map_err(|error| Failure::file(&error))?;
+    opened.save()?;
+    let id = opened.id();
+    let savepoint = name;
+    Ok(Answer::quiet(&SavepointDocument { id, savepoint }))
+}
+
+pub(super) fn gc(args: &BaseArgs) -> Result<Answer, Failure> {
+    let base = OpenBase::find(args, "session gc")?;
+    let cleaned = match base.has_store() {
+        true => base.store()?.clean(),
+        false => Ok(workspace::durable::CleanReport::default()),
+    };
+    let cleaned = cleaned.map_err(|error| Failure::durable(&error))?;
+    let ids = |ids: &[SessionId]| ids.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let document = GcDocument {
+        base: base.name().to_owned(),
+        expired: ids(&cleaned.expired),
+        forgotten: ids(&cleaned.forgotten),
+        leftovers_count: cleaned.leftovers_count,
+        damaged: troubles(&cleaned.damaged),
+        failed: troubles(&cleaned.failed),
+    };
+    let mut text = format!(
+        "{} expired, {} forgotten, {} left over\n",
+        document.expired.len(),
+        document.forgotten.len(),
+        document.leftovers_count
+    );
+    for trouble in document.damaged.iter().chain(&document.failed) {
+        text.push_str(&format!("{}: {}\n", trouble.id, trouble.problem));
+    }
+    Ok(Answer::object(text, &document))
+}
+
+fn troubles(list: &[(SessionId, DurableError)]) -> Vec<Trouble> {
+    let trouble = |(id, error): &(SessionId, DurableError)| Trouble {
+        id: id.to_string(),
+        problem: chain(error),
+    };
+    list.iter().map(trouble).collect()
+}

@@ -1,0 +1,47 @@
+//! The log of what sessions did: read, exported, and found out when somebody wrote in it.
+
+use std::fs;
+
+use super::desk::Desk;
+
+#[test]
+fn what_was_done_is_told_and_can_be_verified() {
+    let desk = Desk::new();
+    let id = desk.begin();
+    desk.write(&id, "a.txt", "x");
+    desk.call(&["fs", "read", &id, "../x"])
+        .done()
+        .assert_code(5);
+    let base = desk.base();
+    let denied = desk.json(&["audit", "log", &base, "--outcome", "denied"]);
+    assert_eq!(denied[0]["path"], "../x");
+    assert_eq!(denied[0]["session"], id.as_str());
+    let last = desk.json(&["audit", "log", &base, "--limit", "1"]);
+    assert_eq!(last.as_array().map(Vec::len), Some(1));
+    let verified = desk.json(&["audit", "verify", &base]);
+    assert_eq!(verified["intact"], true);
+    let csv = desk.ok(&["audit", "export", &base, "--as", "csv"]).stdout;
+    assert!(csv.starts_with("n,time,session,"), "{csv}");
+    let lines = desk.ok(&["audit", "export", &base]).stdout;
+    assert_eq!(
+        lines.lines().count() as u64,
+        verified["lines_count"].as_u64().expect("a number")
+    );
+}
+
+#[test]
+fn a_line_that_was_changed_is_found() {
+    let desk = Desk::new();
+    let id = desk.begin();
+    desk.write(&id, "a.txt", "x");
+    let log = desk.place.path().join(".session-fs/audit/00000001.log");
+    let text = fs::read_to_string(&log).expect("read");
+    fs::write(&log, text.replace("a.txt", "b.txt")).expect("written");
+    let found = desk.call(&["audit", "verify", &desk.base()]).done();
+    assert!(
+        found.assert_code(1).stdout.contains("tampered with: line"),
+        "{}",
+        found.stdout
+    );
+    desk.call(&["doctor", &desk.base()]).done().assert_code(1);
+}

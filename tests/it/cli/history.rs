@@ -1,0 +1,104 @@
+//! What was committed: shown, compared and brought back.
+
+use super::desk::Desk;
+
+#[test]
+fn a_base_without_a_history_says_so() {
+    let desk = Desk::new();
+    let log = desk.json(&["history", "log", &desk.base()]);
+    assert_eq!(log, serde_json::json!([]));
+    let none = desk.call(&["history", "undo", "abcd", &desk.base()]).done();
+    none.assert_code(4)
+        .assert_says(&["nothing was ever committed"]);
+    assert!(!desk.place.names().contains(&".session-fs".to_owned()));
+}
+
+#[test]
+fn changes_and_versions_are_listed() {
+    let desk = Desk::new();
+    let (one, two) = (desk.commit("a.txt", "1\n"), desk.commit("a.txt", "2\n"));
+    let base = desk.base();
+    let log = desk.json(&["history", "log", &base]);
+    assert_eq!(log[0]["id"], two.as_str());
+    assert_eq!(log[1]["id"], one.as_str());
+    assert_eq!(log[0]["message"], "why");
+    assert_eq!(log[0]["paths"], serde_json::json!(["a.txt"]));
+    let log = desk.json(&["history", "log", &base, "--path", "dir"]);
+    assert_eq!(log, serde_json::json!([]));
+    let shown = desk.json(&["history", "show", &one[..6], &base]);
+    assert_eq!(shown["entries"][0]["change"], "modified");
+    assert_eq!(shown["entries"][0]["size_after"], 2);
+    let versions = desk.json(&["history", "versions", "a.txt", &base]);
+    let kinds: Vec<_> = versions.as_array().expect("a list").iter();
+    let kinds: Vec<_> = kinds.map(|it| it["change_kind"].as_str()).collect();
+    assert_eq!(
+        kinds,
+        [Some("modified"), Some("modified"), Some("original")]
+    );
+    let diff = desk
+        .ok(&["history", "diff", "1", "2", "--path", "a.txt", &base])
+        .stdout;
+    assert!(diff.contains("-1\n+2\n"), "{diff}");
+    let diff = desk.ok(&["history", "diff", &one[..8], &base]).stdout;
+    assert!(diff.contains("-one\n") && diff.contains("+1\n"), "{diff}");
+    let unknown = desk.call(&["history", "show", "ffffff", &base]).done();
+    unknown.assert_code(4).assert_says(&["history log"]);
+}
+
+#[test]
+fn a_version_is_brought_back_and_a_change_taken_back() {
+    let desk = Desk::new();
+    desk.commit("a.txt", "1\n");
+    let two = desk.commit("a.txt", "2\n");
+    let base = desk.base();
+    let read = || desk.place.read("a.txt");
+    let dry = desk
+        .ok(&["history", "restore", "a.txt@1", "--dry-run", &base])
+        .stdout;
+    assert!(dry.contains("-2\n+1\n"), "{dry}");
+    assert_eq!(read().as_deref(), Some("2\n"));
+    let held = desk
+        .ok(&["history", "restore", "a.txt@1", "--hold", &base])
+        .stdout;
+    desk.ok(&["fs", "read", held.trim_end(), "a.txt"])
+        .assert_stdout("1\n");
+    assert_eq!(read().as_deref(), Some("2\n"));
+    desk.ok(&["history", "restore", "a.txt@1", &base]);
+    assert_eq!(read().as_deref(), Some("1\n"));
+    let undone = desk.call(&["history", "undo", &two, &base]).done();
+    undone
+        .assert_code(3)
+        .assert_says(&["a.txt", "nothing was changed"]);
+    let last = desk.json(&["history", "log", &base])[0]["id"].clone();
+    desk.ok(&["history", "undo", last.as_str().expect("an id"), &base]);
+    assert_eq!(read().as_deref(), Some("2\n"));
+    // What was begun for it is over, apart from what was held.
+    let sessions = desk.json(&["session", "list", &base]);
+    assert_eq!(sessions.as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn old_changes_go_when_asked_for() {
+    let desk = Desk::new();
+    for text in ["1", "2", "3"] {
+        desk.commit("a.txt", text);
+    }
+    let base = desk.base();
+    let args = ["history", "gc", "--keep-changes", "1", &base];
+    let plan = desk.json(&[&args[..], &["--dry-run"]].concat());
+    assert_eq!(plan["changes"].as_array().map(Vec::len), Some(2));
+    assert_eq!(
+        desk.json(&["history", "log", &base])
+            .as_array()
+            .map(Vec::len),
+        Some(3)
+    );
+    let done = desk.json(&args);
+    assert_eq!(done["changes_kept"], 1);
+    assert_eq!(
+        desk.json(&["history", "log", &base])
+            .as_array()
+            .map(Vec::len),
+        Some(1)
+    );
+}
