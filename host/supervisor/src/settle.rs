@@ -117,10 +117,7 @@ pub(crate) fn settle(
     }
 }
 
-fn commit(
-    rollback: RollbackOnDrop,
-    options: CommitOptions,
-) -> Result<Settlement, SupervisorError> {
+fn commit(rollback: RollbackOnDrop, options: CommitOptions) -> Result<Settlement, SupervisorError> {
     match rollback.workspace.commit(&rollback.session, &options)? {
         CommitOutcome::Applied(change) => Ok(Settlement::Committed(change)),
         CommitOutcome::Unchanged => Ok(Settlement::Unchanged),

@@ -31,6 +31,13 @@ const PENDING_TRANSACTIONS_MAX: usize = 256;
 
 /// Commits a sealed session to a directory.
 pub(crate) fn commit(engine: &Arc<Engine>, request: Request<'_>) -> Result<CommitOutcome> {
+    if !engine.has_store()? {
+        // A commit that conflicts anyway makes no store.
+        let conflicts = validate(engine, &request)?;
+        if !conflicts.is_empty() {
+            return Ok(CommitOutcome::Conflicted(conflicts));
+        }
+    }
     let entered = engine.enter()?;
     engine.audit_ready(&entered.store)?;
     let store = entered.store.clone();

@@ -11,9 +11,11 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use store::disk::{Dir, File, LockGuard};
+use vfs::reserved::STORE_NAME;
 use vfs::{Digest, DirectoryBase, Name};
 
 use super::ability::Ability;
+use super::folder::StoreFolder;
 use super::footprint::Footprint;
 use super::store::Store;
 use super::timeline::Timeline;
@@ -277,12 +279,23 @@ impl Engine {
                 store.recover(self.root(), &records, &self.timeline)?;
                 store
             }
-            None if make => Store::create(self.root(), &*self.ids, self.boot)?,
+            None if make => self.create_store()?,
             None => return Ok(None),
         };
         let generation = store.pending.lock().generation;
         self.timeline.start(generation);
         Ok(Some(Arc::new(store)))
+    }
+
+    /// Makes a store; where that fails, nothing of it is left.
+    fn create_store(&self) -> Result<Store, StoreError> {
+        Store::create(self.root(), &*self.ids, self.boot).inspect_err(|_| {
+            if matches!(StoreFolder::find(self.root()), Ok(None)) {
+                let own = super::folder::name(STORE_NAME);
+                // An unfinished one does no harm: the next attempt begins with it.
+                drop(super::folder::remove_tree(&**self.root(), &own));
+            }
+        })
     }
 
     /// Waits until nobody else is at work on related paths, and takes these.
@@ -421,8 +434,11 @@ impl Engine {
         self.timeline.needs(digest)
     }
 
-    fn has_store(&self) -> Result<bool> {
-        let found = super::folder::StoreFolder::find(self.root());
+    pub(super) fn has_store(&self) -> Result<bool> {
+        if self.state.lock().store.is_some() {
+            return Ok(true);
+        }
+        let found = StoreFolder::find(self.root());
         found
             .map(|found| found.is_some())
             .map_err(|error| error.at(&self.name))
