@@ -20,6 +20,7 @@ mod lint;
 mod setup;
 mod steps;
 mod test;
+mod torture;
 mod workbench;
 
 use std::process::ExitCode;
@@ -49,6 +50,8 @@ enum Task {
     Lint,
     /// Run the benchmarks, all or those whose name contains FILTER
     Bench(bench::Options),
+    /// Run the commit protocol's tests for long, or seed bugs that they must notice
+    Torture(torture::Options),
     /// Show the whole path on a real project
     Demo(demo::Options),
 }
@@ -71,6 +74,7 @@ fn run(cli: Cli) -> Result<()> {
         Task::Ci => ci::run(&bench),
         Task::Lint => lint::run(&bench),
         Task::Bench(options) => bench::run(&bench, &options),
+        Task::Torture(options) => torture::run(&bench, &options),
         Task::Demo(options) => demo::run(&bench, &options),
     }
 }

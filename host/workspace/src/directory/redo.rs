@@ -129,14 +129,23 @@ impl Redo<'_, '_> {
         let taken = taken.map_err(|error| failed(step, error))?;
         self.known.at.remove(step.path);
         self.taken.insert(index, slot.clone());
-        let staging = &**self.applier.mover.staging;
+        let staging = self.applier.mover.staging.clone();
+        let staging = &*staging;
         let is_directory = taken.fingerprint.kind == FileKind::Directory;
+        if !moved && !is_directory {
+            // Its size and time may have arrived without its bytes.
+            let likeness = self.likeness_before(step, &slot, &taken.fingerprint)?;
+            if likeness == Likeness::Torn {
+                self.clear(step, &slot)?;
+                return self.remake_before(step, &slot);
+            }
+        }
         let is_known = match is_directory {
             true => is_empty(staging, &slot).map_err(|error| failed(step, error))?,
             false => {
                 seen.is_some_and(|seen| is_same_renamed(seen, &taken.fingerprint))
                     || self.known.made.contains(&object(&now))
-                    || self.likeness_before(step, &slot, &taken.fingerprint)? != Likeness::Other
+                    || self.likeness_before(step, &slot, &taken.fingerprint)? == Likeness::Same
             }
         };
         if moved || is_known {

@@ -137,7 +137,8 @@ fn a_large_content() {
 #[test]
 fn random_sessions() {
     let mut counts = Counts::default();
-    for seed in 0..44 {
+    // The last one lost the bytes of a file and kept its size and time.
+    for seed in (0..44).chain([10_044]) {
         counts += Sweep::new(Workload::random(seed)).every_call(12, 4);
     }
     assert!(counts.states > 10_000, "{counts:?}");
@@ -159,7 +160,8 @@ fn the_store_itself_is_being_made() {
 #[test]
 fn a_crash_in_recovery_and_again() {
     let mut counts = Counts::default();
-    for seed in 100..120 {
+    // The last one has equal contents in two slots.
+    for seed in (100..120).chain([20_047]) {
         counts += Sweep::new(Workload::random(seed)).in_recovery(seed, 3, 2);
     }
     assert!(counts.in_recovery > 2_000, "{counts:?}");

@@ -1,0 +1,187 @@
+//! The mistakes that the tests of the commit protocol have to notice: each drops one flush, one
+//! check or one lock.
+
+/// One mistake, as the text that it replaces.
+pub(super) struct Bug {
+    pub(super) name: &'static str,
+    /// The file, from the root of the repository.
+    pub(super) file: &'static str,
+    pub(super) right: &'static str,
+    pub(super) wrong: &'static str,
+    /// The package whose tests notice, without `session-fs-`.
+    pub(super) package: &'static str,
+    /// Which of them are run.
+    pub(super) tests: &'static [&'static str],
+}
+
+/// A mistake in the engine, noticed by its own tests.
+const fn bug(
+    name: &'static str,
+    file: &'static str,
+    right: &'static str,
+    wrong: &'static str,
+    tests: &'static [&'static str],
+) -> Bug {
+    Bug {
+        name,
+        file,
+        right,
+        wrong,
+        package: "workspace",
+        tests,
+    }
+}
+
+const CRASH: &[&str] = &["crash::"];
+const RACES: &[&str] = &["races::"];
+
+const JOURNAL: &str = "host/store/src/journal.rs";
+const CHECKPOINT: &str = "host/workspace/src/directory/checkpoint.rs";
+const REDO: &str = "host/workspace/src/directory/redo.rs";
+const ENGINE: &str = "host/workspace/src/directory/engine.rs";
+const COMMIT: &str = "host/workspace/src/directory/commit.rs";
+
+/// All of them.
+pub(super) const BUGS: &[Bug] = &[
+    bug(
+        "the record is not flushed",
+        JOURNAL,
+        "        self.flush()?;\n        self.is_poisoned = false;\n        self.buffer.clear();",
+        "        self.is_poisoned = false;\n        self.buffer.clear();",
+        CRASH,
+    ),
+    bug(
+        "the checkpoint does not flush before the journal is emptied",
+        CHECKPOINT,
+        "        flush()?;\n        journal.recycle()?;",
+        "        journal.recycle()?;",
+        CRASH,
+    ),
+    bug(
+        "slots are emptied before the change files are flushed",
+        CHECKPOINT,
+        "        flush()?;\n        for kept in kept {",
+        "        for kept in kept {",
+        CRASH,
+    ),
+    bug(
+        "the journal is emptied before history is flushed",
+        CHECKPOINT,
+        "        head.write(&self.folder.dir)?;\n        flush()?;\n        journal.recycle()?;",
+        "        journal.recycle()?;\n        head.write(&self.folder.dir)?;\n        flush()?;",
+        CRASH,
+    ),
+    bug(
+        "a change follows itself after an interrupted checkpoint",
+        CHECKPOINT,
+        "        kept.file.previous = earlier.previous;\n",
+        "",
+        CRASH,
+    ),
+    bug(
+        "an interrupted checkpoint forgets what it carried away",
+        CHECKPOINT,
+        "        let earlier = self.remember(&mut kept)?;",
+        "        let earlier: Option<Vec<u8>> = None;",
+        CRASH,
+    ),
+    bug(
+        "large contents are not flushed before the record",
+        "host/workspace/src/directory/compose.rs",
+        "            file.sync_data().map_err(fail)?;",
+        "            let _ = (file, fail);",
+        CRASH,
+    ),
+    bug(
+        "recovery takes torn files for whole ones",
+        REDO,
+        "        if likeness == Likeness::Same {\n            self.known.at",
+        "        if likeness != Likeness::Other {\n            self.known.at",
+        CRASH,
+    ),
+    bug(
+        "recovery takes the version before for somebody else's",
+        REDO,
+        "        seen.is_some_and(|seen| object(seen) == object(now) && seen.kind == now.kind)\n",
+        "        seen.is_some_and(|_| false)\n",
+        CRASH,
+    ),
+    bug(
+        "recovery takes an old version for a torn new one",
+        REDO,
+        "            && !is_old(&now)\n",
+        "            && (!is_old(&now) || true)\n",
+        CRASH,
+    ),
+    bug(
+        "recovery does not look into directories that were carried away",
+        REDO,
+        "            None => self.carried_away(step, seen)?,",
+        "            None => None,",
+        CRASH,
+    ),
+    bug(
+        "recovery believes what was noted before the power was lost",
+        "host/workspace/src/directory/marks.rs",
+        "body[8..24] == boot",
+        "body[8..24] == boot || !boot.is_empty()",
+        CRASH,
+    ),
+    bug(
+        "what was just written is moved without a checkpoint",
+        COMMIT,
+        "    if store.pending.lock().is_moved_by(&transaction.change) {",
+        "    if false && store.pending.lock().is_moved_by(&transaction.change) {",
+        CRASH,
+    ),
+    bug(
+        "no record says that a change was taken back",
+        COMMIT,
+        "store.journal.lock().append(&[&Entry::abort(sequence)])",
+        "Ok::<Vec<u64>, JournalError>(vec![sequence + u64::from(Entry::abort(sequence).is_empty())])",
+        RACES,
+    ),
+    bug(
+        "nobody looks at a path again before it is replaced",
+        "host/workspace/src/directory/apply.rs",
+        "seen.is_some_and(|seen| is_same(seen, &now))",
+        "seen.is_none_or(|seen| is_same(seen, &now) || seen.ino == now.ino)",
+        RACES,
+    ),
+    bug(
+        "nobody looks at what came out of the tree",
+        "host/workspace/src/directory/mover.rs",
+        "let untouched = is_same_renamed(now, &fingerprint);",
+        "let untouched = is_same_renamed(now, &fingerprint) || true;",
+        RACES,
+    ),
+    bug(
+        "updates are not validated",
+        "host/workspace/src/directory/validate.rs",
+        "self.unchanged(&update.source, &update.before, Some(&update.after))?;",
+        "let _ = update;",
+        &["conflicts::"],
+    ),
+    bug(
+        "two processes commit at once",
+        ENGINE,
+        "            let lock = self.root().try_lock();\n            if let Some(turn)",
+        "            let lock = Ok::<_, io::Error>(Some(LockGuard::new(())));\n            if let Some(turn)",
+        &["faults::no_commit", "threads::"],
+    ),
+    bug(
+        "two threads commit to one path at once",
+        ENGINE,
+        ".any(|(_, other)| other.overlaps(&footprint))",
+        ".any(|(_, other)| other.overlaps(&footprint) && false)",
+        &["threads::"],
+    ),
+    Bug {
+        name: "the seal of a record is not checked",
+        file: "host/store/src/journal/frame.rs",
+        right: "        if identity.keyed(sealed) != digest || end > sealed.len() {",
+        wrong: "        if identity.keyed(sealed) != digest && end > sealed.len() {",
+        package: "store",
+        tests: &["journal::"],
+    },
+];
