@@ -27,6 +27,9 @@ use crate::workspace::WorkspaceOptions;
 /// Time between two attempts at a lock that another process holds.
 const LOCK_RETRY_MS: u64 = 5;
 
+/// Commits after which the turn is given up for a moment, so that other processes get it too.
+const TURN_COMMITS_MAX: usize = 1024;
+
 /// What the engine of a base is made of.
 pub(crate) struct Engine {
     pub(super) name: String,
@@ -49,6 +52,8 @@ struct State {
     /// The turn of this process, while anyone of it commits.
     turn: Option<LockGuard>,
     entered_count: usize,
+    /// How often the turn was used without being given up.
+    turn_commits_count: usize,
     store: Option<Arc<Store>>,
     claims: Vec<(u64, Arc<Footprint>)>,
     next_claim: u64,
@@ -203,8 +208,16 @@ impl Engine {
             .try_lock_for(Duration::from_millis(self.lock_wait_ms_max))
             .ok_or_else(|| self.busy())?;
         let mut state = self.sound_state()?;
+        while state.turn.is_some() && state.turn_commits_count >= TURN_COMMITS_MAX {
+            self.changed.wait(&mut state);
+        }
         if state.turn.is_none() {
+            let is_long = std::mem::take(&mut state.turn_commits_count) >= TURN_COMMITS_MAX;
             drop(state);
+            if is_long {
+                // Whoever waits tries again in this time.
+                std::thread::sleep(Duration::from_millis(2 * LOCK_RETRY_MS));
+            }
             let turn = self.wait_for_turn()?;
             let known = self.state.lock().store.clone();
             let store = self
@@ -218,6 +231,7 @@ impl Engine {
             return Err(self.poisoned());
         };
         state.entered_count += 1;
+        state.turn_commits_count += 1;
         Ok(Entered {
             engine: self.clone(),
             store,
@@ -458,6 +472,7 @@ impl Drop for Entered {
             let turn = state.turn.take();
             drop(state);
             drop(turn);
+            self.engine.changed.notify_all();
         }
     }
 }

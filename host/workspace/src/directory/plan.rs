@@ -82,7 +82,7 @@ pub(super) fn steps(transaction: &Transaction) -> Vec<Step<'_>> {
                 index,
                 seen: transaction.departures[index],
                 kind: departure.before.kind(),
-                moved: departure.moved_to.is_some(),
+                moved: is_put_again(change, departure),
             },
         })
         .chain(arrivals().map(|(index, arrival)| put_down(transaction, index, arrival)))
@@ -101,6 +101,18 @@ pub(super) fn steps(transaction: &Transaction) -> Vec<Step<'_>> {
             }
         }))
         .collect()
+}
+
+/// Whether what departs is put down somewhere else. What changes on its way is made anew there, and
+/// the old version is kept as one that was replaced.
+fn is_put_again(change: &Change, departure: &Departure) -> bool {
+    let Some(target) = &departure.moved_to else {
+        return false;
+    };
+    let arrival = change
+        .arrivals
+        .binary_search_by(|arrival| arrival.path.cmp(target));
+    arrival.is_ok_and(|index| !is_made_anew(&change.arrivals[index]))
 }
 
 fn put_down<'a>(transaction: &'a Transaction, index: usize, arrival: &'a Arrival) -> Step<'a> {

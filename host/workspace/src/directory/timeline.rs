@@ -1,7 +1,7 @@
 //! The transactions that sessions must not see yet, or not see half: those on their way into the
 //! directory, and those newer than the generation of a session that is still open.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use parking_lot::{Condvar, Mutex};
@@ -23,6 +23,12 @@ pub(super) struct Timeline {
 #[derive(Debug, Default)]
 struct State {
     moments: BTreeMap<u64, Arc<Moment>>,
+    /// Those that are on their way into the directory.
+    applying: BTreeSet<u64>,
+    /// Which moments something left or came to a path, or changed at.
+    by_path: BTreeMap<VPath, BTreeSet<u64>>,
+    /// Which moments something left or came to a directory.
+    by_parent: BTreeMap<VPath, BTreeSet<u64>>,
     /// How many open sessions there are of each generation.
     readers: BTreeMap<u64, usize>,
     /// The last generation that is recorded.
@@ -103,6 +109,8 @@ impl Timeline {
             progress: Mutex::new(Progress::Applying),
         };
         let mut state = self.state.lock();
+        state.index(sequence, &moment.change);
+        state.applying.insert(sequence);
         state.moments.insert(sequence, Arc::new(moment));
         state.generation = state.generation.max(sequence);
     }
@@ -141,31 +149,36 @@ impl Timeline {
         self.changed.notify_all();
     }
 
-    /// Waits until nothing is on its way at the path or related to it, and tells the transactions
-    /// after `generation`, in their order. `None` when there are none.
-    pub(super) fn since(
+    /// Waits until nothing is on its way at the path or related to it, and tells the first transaction
+    /// after `generation` that did something at the path or above; with `inside` also directly in it.
+    pub(super) fn next(
         &self,
         generation: u64,
         path: &VPath,
-    ) -> Result<Option<Vec<Arc<Moment>>>, Broken> {
+        inside: bool,
+    ) -> Result<Option<(u64, Arc<Moment>)>, Broken> {
         let mut state = self.state.lock();
-        loop {
-            if state.moments.is_empty() {
-                return Ok(None);
-            }
-            let mut moments = state.moments.values();
-            if !moments.any(|moment| moment.is_applying() && moment.footprint.touches(path)) {
-                break;
-            }
+        while state.is_busy(path) {
             if state.broken {
                 return Err(Broken);
             }
             self.changed.wait(&mut state);
         }
-        let newer = state.moments.range(generation.saturating_add(1)..);
-        let newer = newer.filter(|(_, moment)| !moment.is_aborted());
-        let newer: Vec<_> = newer.map(|(_, moment)| moment.clone()).collect();
-        Ok((!newer.is_empty()).then_some(newer))
+        if state.moments.is_empty() {
+            return Ok(None);
+        }
+        let after = |sequences: &BTreeSet<u64>| {
+            let newer = sequences.range(generation.saturating_add(1)..);
+            newer.copied().next()
+        };
+        let above = std::iter::successors(Some(path.clone()), VPath::parent);
+        let at = above.filter_map(|dir| state.by_path.get(&dir).and_then(after));
+        let within = inside.then(|| state.by_parent.get(path).and_then(after));
+        let first = at.chain(within.flatten()).min();
+        Ok(first.and_then(|sequence| {
+            let moment = state.moments.get(&sequence)?;
+            Some((sequence, moment.clone()))
+        }))
     }
 
     /// Whether an object holds a version that an open session may still ask for.
@@ -183,7 +196,10 @@ impl Timeline {
 
     fn settle(&self, sequence: u64, progress: Progress) {
         let mut state = self.state.lock();
-        if let Some(moment) = state.moments.get(&sequence) {
+        state.applying.remove(&sequence);
+        if matches!(progress, Progress::Aborted) {
+            state.forget(sequence);
+        } else if let Some(moment) = state.moments.get(&sequence) {
             *moment.progress.lock() = progress;
         }
         state.trim();
@@ -192,12 +208,61 @@ impl Timeline {
 }
 
 impl State {
+    /// Whether something is on its way at a path, above or below it.
+    fn is_busy(&self, path: &VPath) -> bool {
+        let applying = self.applying.iter().filter_map(|one| self.moments.get(one));
+        applying
+            .into_iter()
+            .any(|moment| moment.footprint.touches(path))
+    }
+
+    fn index(&mut self, sequence: u64, change: &Change) {
+        for path in places(change) {
+            if let Some(parent) = path.parent() {
+                self.by_parent.entry(parent).or_default().insert(sequence);
+            }
+            self.by_path.entry(path).or_default().insert(sequence);
+        }
+    }
+
     /// Forgets what no session needs any more.
     fn trim(&mut self) {
         let oldest = self.readers.keys().next().copied().unwrap_or(u64::MAX);
-        self.moments
-            .retain(|sequence, moment| *sequence > oldest || moment.is_applying());
+        let old = self.moments.range(..=oldest).map(|(sequence, _)| *sequence);
+        let old = old.filter(|sequence| !self.applying.contains(sequence));
+        for sequence in old.collect::<Vec<_>>() {
+            self.forget(sequence);
+        }
     }
+
+    fn forget(&mut self, sequence: u64) {
+        let Some(moment) = self.moments.remove(&sequence) else {
+            return;
+        };
+        for path in places(&moment.change) {
+            if let Some(parent) = path.parent() {
+                forget_in(&mut self.by_parent, &parent, sequence);
+            }
+            forget_in(&mut self.by_path, &path, sequence);
+        }
+    }
+}
+
+fn forget_in(index: &mut BTreeMap<VPath, BTreeSet<u64>>, path: &VPath, sequence: u64) {
+    if let Some(sequences) = index.get_mut(path) {
+        sequences.remove(&sequence);
+        if sequences.is_empty() {
+            index.remove(path);
+        }
+    }
+}
+
+/// Where something left, came or changed, by what was there before.
+fn places(change: &Change) -> impl Iterator<Item = VPath> {
+    let departures = change.departures.iter().map(|gone| &gone.path);
+    let arrivals = change.arrivals.iter().map(|come| &come.path);
+    let updates = change.updates.iter().map(|update| &update.source);
+    departures.chain(arrivals).chain(updates).cloned()
 }
 
 impl Moment {
@@ -207,14 +272,6 @@ impl Moment {
             Progress::Applied(kept) => kept.get(path).cloned(),
             _ => None,
         }
-    }
-
-    fn is_applying(&self) -> bool {
-        matches!(*self.progress.lock(), Progress::Applying)
-    }
-
-    fn is_aborted(&self) -> bool {
-        matches!(*self.progress.lock(), Progress::Aborted)
     }
 }
 

@@ -2,6 +2,7 @@
 //! concerned. What a newer commit of this process replaced, removed or moved is looked up where that
 //! commit put it. What others write to the directory is not held back.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -53,12 +54,30 @@ impl View {
         self.reader.generation
     }
 
-    fn since(&self, path: &VPath) -> Result<Option<Vec<Arc<Moment>>>> {
-        let newer = self.engine.timeline().since(self.generation(), path);
-        newer.map_err(|_| {
+    fn next(
+        &self,
+        generation: u64,
+        path: &VPath,
+        inside: bool,
+    ) -> Result<Option<(u64, Arc<Moment>)>> {
+        let next = self.engine.timeline().next(generation, path, inside);
+        next.map_err(|_| {
             let cause = "the base needs recovery: open it again";
             Error::io(path, std::io::Error::other(cause))
         })
+    }
+
+    /// Where something is that stood at a path, and the last transaction that had to do with it.
+    fn place(&self, path: &VPath) -> Result<(Place, u64)> {
+        let (mut at, mut generation) = (path.clone(), self.generation());
+        while let Some((sequence, moment)) = self.next(generation, &at, false)? {
+            generation = sequence;
+            match step(&moment, &at) {
+                Place::Tree(next) => at = next,
+                place => return Ok((place, generation)),
+            }
+        }
+        Ok((Place::Tree(at), generation))
     }
 
     /// Answers from the directory or from what commits kept, and again when a commit came between.
@@ -69,16 +88,12 @@ impl View {
         other: impl Fn(&Place) -> Result<T>,
     ) -> Result<T> {
         loop {
-            let before = self.since(path)?;
-            let answer = match &before {
-                None => tree(path),
-                Some(moments) => match place(moments, path) {
-                    Place::Tree(path) => tree(&path),
-                    place => other(&place),
-                },
+            let (place, generation) = self.place(path)?;
+            let Place::Tree(at) = &place else {
+                return other(&place);
             };
-            let count = |moments: &Option<Vec<_>>| moments.as_ref().map_or(0, Vec::len);
-            if count(&self.since(path)?) == count(&before) {
+            let answer = tree(at);
+            if self.next(generation, at, false)?.is_none() {
                 return answer;
             }
         }
@@ -157,14 +172,8 @@ impl Base for View {
 
     fn list(&self, path: &VPath, entries_max: usize) -> Result<Arc<[BaseEntry]>> {
         loop {
-            let before = self.since(path)?;
-            let listed = match &before {
-                None => self.base.list(path, entries_max),
-                Some(moments) => self.list_before(moments, path, entries_max),
-            };
-            let count = |moments: &Option<Vec<_>>| moments.as_ref().map_or(0, Vec::len);
-            if count(&self.since(path)?) == count(&before) {
-                return listed;
+            if let Some(listed) = self.try_list(path, entries_max)? {
+                return Ok(listed);
             }
         }
     }
@@ -207,66 +216,54 @@ impl View {
     }
 
     /// The entries that a directory had: those it has, less what came since, and what went since.
-    fn list_before(
-        &self,
-        moments: &[Arc<Moment>],
-        path: &VPath,
-        entries_max: usize,
-    ) -> Result<Arc<[BaseEntry]>> {
-        let mut paths = vec![path.clone()];
-        let mut gone = false;
-        for (index, _) in moments.iter().enumerate() {
-            let at = paths.last().cloned().unwrap_or_default();
-            match place(&moments[index..=index], &at) {
-                Place::Tree(next) => paths.push(next),
-                _ => {
-                    gone = true;
-                    break;
+    /// `None` when a commit came between.
+    fn try_list(&self, path: &VPath, entries_max: usize) -> Result<Option<Arc<[BaseEntry]>>> {
+        // Each transaction that had to do with the directory, and where it was before.
+        let mut stages: Vec<(VPath, Arc<Moment>)> = Vec::new();
+        let (mut at, mut generation) = (Some(path.clone()), self.generation());
+        while let Some(dir) = at.clone()
+            && let Some((sequence, moment)) = self.next(generation, &dir, true)?
+        {
+            generation = sequence;
+            at = match step(&moment, &dir) {
+                Place::Tree(next) => Some(next),
+                _ => None,
+            };
+            stages.push((dir, moment));
+        }
+        let mut entries = BTreeMap::new();
+        if let Some(dir) = &at {
+            let listed = self.base.list(dir, entries_max);
+            if self.next(generation, dir, true)?.is_some() {
+                return Ok(None);
+            }
+            if stages.is_empty() {
+                return listed.map(Some);
+            }
+            entries.extend(listed?.iter().map(|entry| (entry.name.clone(), entry.kind)));
+        }
+        let mut after = at;
+        for (before, moment) in stages.into_iter().rev() {
+            if let Some(after) = &after {
+                let arrivals = moment.change.arrivals.iter();
+                for name in arrivals.filter_map(|come| child(after, &come.path)) {
+                    entries.remove(name);
                 }
             }
-        }
-        let mut entries: std::collections::BTreeMap<Name, Kind> = Default::default();
-        if !gone {
-            let at = paths.last().cloned().unwrap_or_default();
-            let listed = self.base.list(&at, entries_max)?;
-            entries.extend(listed.iter().map(|entry| (entry.name.clone(), entry.kind)));
-        }
-        // One moment more than there are steps where the directory itself went.
-        for index in (0..moments.len().min(paths.len())).rev() {
-            let change = &moments[index].change;
-            if let Some(after) = paths.get(index + 1) {
-                for arrival in &change.arrivals {
-                    if let Some(name) = child(after, &arrival.path) {
-                        entries.remove(name);
-                    }
-                }
-            }
-            for departure in &change.departures {
-                if let Some(name) = child(&paths[index], &departure.path) {
+            for departure in &moment.change.departures {
+                if let Some(name) = child(&before, &departure.path) {
                     entries.insert(name.clone(), departure.before.kind());
                 }
             }
+            after = Some(before);
         }
         let entries = entries.into_iter();
-        Ok(entries
-            .map(|(name, kind)| BaseEntry { name, kind })
-            .collect())
+        let entries = entries.map(|(name, kind)| BaseEntry { name, kind });
+        Ok(Some(entries.collect()))
     }
 }
 
-/// Where something is after these transactions that stood at a path before them.
-fn place(moments: &[Arc<Moment>], path: &VPath) -> Place {
-    let mut at = path.clone();
-    for moment in moments {
-        match step(moment, &at) {
-            Place::Tree(next) => at = next,
-            place => return place,
-        }
-    }
-    Place::Tree(at)
-}
-
-/// The same for one transaction.
+/// Where something is after a transaction that stood at a path before it.
 fn step(moment: &Arc<Moment>, path: &VPath) -> Place {
     let change = &moment.change;
     let updated = change

@@ -14,4 +14,5 @@ mod races;
 mod rig;
 mod scene;
 mod sessions;
+mod threads;
 mod views;

@@ -188,3 +188,34 @@ fn a_name_in_a_removed_directory() {
     });
     check_kept(at_every_call(&target, NEW), 200);
 }
+/// All of them, for a long run; returns how many rounds there were.
+#[cfg(not(test))]
+pub(crate) fn everything() -> u64 {
+    let targets = [
+        Target::new("f", &[], |session| {
+            session.write("f", b"f after")?;
+            session.append("log", b"another line\n")
+        }),
+        Target::new("f", &["g"], |session| {
+            session.rename("f", "g")?;
+            session.write("g", b"g after")
+        }),
+        Target::new("d/inner", &["e/inner"], |session| {
+            session.rename("d", "e")?;
+            session.write("e/inner", b"inner after")
+        }),
+        Target::new("gone/one", &["gone"], |session| {
+            session.remove_all("gone")?;
+            session.write("gone", b"a file now")
+        }),
+        Target::new("made/deep/file", &["made"], |session| {
+            session.mkdir("made/deep")?;
+            session.write("made/deep/file", b"file after")
+        }),
+    ];
+    let acts = [ALL, NEW].concat();
+    let counts = targets
+        .iter()
+        .map(|target| at_every_call(target, &acts).rounds);
+    counts.sum()
+}

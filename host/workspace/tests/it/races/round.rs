@@ -159,6 +159,18 @@ fn round(
         "{act:?} at {} before call {at}, strict {strict}: {outcome:?}",
         target.path
     );
+    if !matches!(outcome, Ok(CommitOutcome::Applied(_))) {
+        // Should the process die now, what was taken back stays so.
+        let copy = disk.fork();
+        let host = Host::open(copy.root(), "heir", None);
+        assert_eq!(host.trouble(), None, "{context}");
+        let (expected, found) = (target.rest(&before), target.rest(&rig::nodes(&copy)));
+        assert!(
+            expected == found,
+            "{context}\n{}",
+            difference(&expected, &found)
+        );
+    }
     let checkpointed = host.base.checkpoint();
     outsider.armed.store(false, Ordering::Relaxed);
     assert!(checkpointed.is_ok(), "{checkpointed:?}: {context}");
@@ -216,6 +228,20 @@ fn round(
         }
         other => panic!("{other:?}: {context}"),
     };
+    // What was written by name was met, and is no part of anybody's history.
+    if matches!(act, Act::Overwrite | Act::Append | Act::Save | Act::Create) {
+        let objects = nodes
+            .iter()
+            .filter(|(path, _)| path.starts_with(".session-fs/objects/"));
+        let objects = objects
+            .map(|(path, node)| (path.clone(), node.clone()))
+            .collect();
+        assert!(
+            !acted || !deed.is_kept(&objects),
+            "{context}\n{}",
+            list(&nodes)
+        );
+    }
     assert!(acted || conflicts.is_empty(), "{context}\n{conflicts:?}");
     let (expected, found) = (target.rest(expected), target.rest(&nodes));
     assert!(

@@ -1,0 +1,176 @@
+//! The crash tests: small workloads with every disk, random ones with some of each call.
+
+use store::disk::crash::{CrashOptions, EntryOrder};
+
+use super::sweep::{Counts, Sweep};
+use super::workload::{Operation, Workload};
+use crate::rig;
+
+fn write(path: &str, content: &str) -> Operation {
+    Operation::Write(path.to_owned(), content.as_bytes().to_vec())
+}
+
+fn rename(source: &str, target: &str) -> Operation {
+    Operation::Rename(source.to_owned(), target.to_owned())
+}
+
+fn remove(path: &str) -> Operation {
+    Operation::Remove(path.to_owned())
+}
+
+fn make_directory(path: &str) -> Operation {
+    Operation::MakeDirectory(path.to_owned())
+}
+
+fn options(entry_order: EntryOrder) -> CrashOptions {
+    CrashOptions {
+        entry_order,
+        ..CrashOptions::default()
+    }
+}
+
+/// Small workloads, each with every disk that a crash can leave as far as that is a number of some
+/// hundreds.
+fn small(order: EntryOrder) -> Vec<Workload> {
+    let files = &[("f", "before"), ("d/g", "g before"), ("d/h", "h before")];
+    let sessions: &[(&str, &[&[Operation]])] = &[
+        ("update", &[&[write("f", "after")]]),
+        ("create", &[&[write("n", "new")]]),
+        ("remove", &[&[remove("f")]]),
+        (
+            "update twice",
+            &[&[write("f", "one")], &[write("f", "two")]],
+        ),
+        ("create and remove", &[&[write("n", "new")], &[remove("n")]]),
+        (
+            "create and replace",
+            &[
+                &[write("n", "new")],
+                &[write("t", "newer"), rename("t", "n")],
+            ],
+        ),
+        ("empty a directory", &[&[remove("d")]]),
+        (
+            "a directory becomes a file",
+            &[&[remove("d"), write("d", "file")]],
+        ),
+        (
+            "a file becomes a directory",
+            &[
+                &[remove("f"), make_directory("f"), write("f/in", "in")],
+                &[remove("f"), write("f", "file")],
+            ],
+        ),
+    ];
+    let moves: &[(&str, &[&[Operation]])] = &[
+        ("rename", &[&[rename("f", "n")]]),
+        (
+            "swap",
+            &[&[rename("f", "t"), rename("d/g", "f"), rename("t", "d/g")]],
+        ),
+        (
+            "move a directory and change in it",
+            &[&[rename("d", "e"), write("e/g", "after")]],
+        ),
+        (
+            "move what was just written",
+            &[&[write("d/g", "one")], &[rename("d", "e")]],
+        ),
+        (
+            "there and back",
+            &[&[rename("f", "n")], &[rename("n", "f")]],
+        ),
+    ];
+    // Names that move have no bytes in the journal: no file system reorders their operations.
+    let moves = if order == EntryOrder::Any { &[] } else { moves };
+    let all = sessions.iter().chain(moves);
+    all.map(|(label, sessions)| {
+        Workload::fixed(
+            &format!("{label}, {order:?}"),
+            files,
+            options(order),
+            sessions,
+        )
+    })
+    .collect()
+}
+
+#[test]
+fn every_disk_after_small_commits() {
+    let mut counts = Counts::default();
+    for order in [
+        EntryOrder::Sequential,
+        EntryOrder::Dependent,
+        EntryOrder::Any,
+    ] {
+        for workload in small(order) {
+            let sweep = Sweep::new(workload);
+            counts += sweep.every_call(200, 24);
+        }
+    }
+    assert!(counts.states > 12_000, "{counts:?}");
+}
+
+/// What is too large for the journal is on the disk before the record is.
+#[test]
+fn a_large_content() {
+    let mut counts = Counts::default();
+    for entry_order in [
+        EntryOrder::Sequential,
+        EntryOrder::Dependent,
+        EntryOrder::Any,
+    ] {
+        let options = CrashOptions {
+            sector_bytes: 256 << 10,
+            entry_order,
+        };
+        let large = vec![7; (1 << 20) + 1];
+        let update = Operation::Write("f".to_owned(), large.clone());
+        let create = Operation::Write("n".to_owned(), large);
+        let files = &[("f", "before")];
+        let workload = Workload::fixed("large", files, options, &[&[update], &[create]]);
+        counts += Sweep::new(workload).every_call(32, 12);
+    }
+    assert!(counts.states > 1_000, "{counts:?}");
+}
+
+#[test]
+fn random_sessions() {
+    let mut counts = Counts::default();
+    for seed in 0..44 {
+        counts += Sweep::new(Workload::random(seed)).every_call(12, 4);
+    }
+    assert!(counts.states > 10_000, "{counts:?}");
+}
+
+#[test]
+fn the_store_itself_is_being_made() {
+    let options = CrashOptions {
+        sector_bytes: 64 << 10,
+        entry_order: EntryOrder::Any,
+    };
+    let files = &[("f", "before")];
+    let mut workload = Workload::fixed("making", files, options, &[&[write("f", "after")]]);
+    workload.disk = rig::bare(files, options);
+    let counts = Sweep::new(workload).every_call(16, 6);
+    assert!(counts.states > 400, "{counts:?}");
+}
+
+#[test]
+fn a_crash_in_recovery_and_again() {
+    let mut counts = Counts::default();
+    for seed in 100..120 {
+        counts += Sweep::new(Workload::random(seed)).in_recovery(seed, 3, 2);
+    }
+    assert!(counts.in_recovery > 2_000, "{counts:?}");
+}
+
+/// The process dies and the machine stays up: nothing is lost of what it did.
+#[test]
+fn a_process_is_killed_at_every_call() {
+    let mut counts = Counts::default();
+    for seed in 200..220 {
+        counts += Sweep::new(Workload::random(seed)).every_kill();
+    }
+    assert!(counts.states > 1_200, "{counts:?}");
+}
