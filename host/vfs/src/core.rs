@@ -32,7 +32,8 @@ pub(crate) struct Core {
     pub(crate) savepoints: Vec<(String, Tree)>,
     /// Bytes of content at which contents are moved out of memory again.
     pub(crate) room_next: u64,
-    pub(crate) saving: Saving,
+    /// What is known of the session's saving, once it was saved or loaded.
+    pub(crate) saving: Option<Box<Saving>>,
     pub(crate) status: Status,
 }
 
@@ -53,7 +54,7 @@ impl Core {
             open_handles: 0,
             savepoints: Vec::new(),
             room_next: 0,
-            saving: Saving::default(),
+            saving: None,
             status: Status::Open,
         }
     }

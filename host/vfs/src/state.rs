@@ -48,8 +48,11 @@ pub(crate) struct Saving {
     mark: Option<Mark>,
     noted: u64,
     /// Chunks that stand in the spill of another session, and where their copies are in ours.
-    copied: HashMap<usize, (Arc<Chunk>, u64)>,
+    copied: Copies,
 }
+
+/// Chunks by their address, and where the copies of their bytes begin.
+type Copies = HashMap<usize, (Arc<Chunk>, u64)>;
 
 impl Session {
     /// Encodes what changed since the last save, everything the first time, and moves the contents
@@ -85,7 +88,7 @@ impl Session {
             return;
         };
         self.with_any_status(|core, _| {
-            let saving = &mut core.saving;
+            let saving = core.saving.get_or_insert_default();
             let in_order = state.whole || state.after == saving.noted;
             saving.mark = in_order.then_some(mark);
             saving.noted += 1;
@@ -132,9 +135,9 @@ impl Session {
 impl Core {
     fn save(&mut self, world: &World, spill: &Arc<dyn Spill>, whole: bool) -> Result<SavedState> {
         // Taken out meanwhile; a failed save begins from the same.
-        let mark = self.saving.mark.take();
-        let saved = self.save_from(world, spill, mark.as_ref().filter(|_| !whole));
-        self.saving.mark = mark;
+        let mut saving = self.saving.take().unwrap_or_default();
+        let saved = self.save_from(world, spill, &mut saving, whole);
+        self.saving = Some(saving);
         saved
     }
 
@@ -142,9 +145,11 @@ impl Core {
         &mut self,
         world: &World,
         spill: &Arc<dyn Spill>,
-        mark: Option<&Mark>,
+        saving: &mut Saving,
+        whole: bool,
     ) -> Result<SavedState> {
         let nothing = Mark::empty();
+        let mark = saving.mark.as_ref().filter(|_| !whole);
         // What was forgotten, as when the base moved on, cannot be said in a record.
         let added = mark.and_then(|mark| Some((mark, self.reads.added_since(&mark.reads)?)));
         let (earlier, added) = match added {
@@ -162,13 +167,13 @@ impl Core {
                 bytes: Vec::new(),
                 whole,
                 mark: None,
-                after: self.saving.noted,
+                after: saving.noted,
             });
         }
-        self.saving.move_contents(spill, &plan, &added)?;
+        move_contents(spill, &mut saving.copied, &plan, &added)?;
         let places = Places {
             spill,
-            copied: &self.saving.copied,
+            copied: &saving.copied,
         };
         let record = Record {
             now: &now,
@@ -182,7 +187,7 @@ impl Core {
             bytes,
             whole,
             mark: Some(now),
-            after: self.saving.noted,
+            after: saving.noted,
         })
     }
 
@@ -208,55 +213,48 @@ impl Core {
         self.savepoints.clone_from(&mark.savepoints);
         self.reads = std::mem::take(&mut mark.reads);
         mark.reads = self.reads.mark();
-        self.saving.mark = Some(mark);
+        self.saving.get_or_insert_default().mark = Some(mark);
         Ok(())
     }
 }
 
-impl Saving {
-    /// Sees to it that every content of a record stands in the spill.
-    fn move_contents(
-        &mut self,
-        spill: &Arc<dyn Spill>,
-        plan: &Plan<'_>,
-        added: &Added,
-    ) -> Result<()> {
-        self.copied
-            .retain(|_, (chunk, _)| Arc::strong_count(chunk) > 1);
-        let mut mover = Mover::new(spill);
-        let mut taken = HashSet::new();
-        let none = Pieces::empty();
-        let places = Places {
-            spill,
-            copied: &self.copied,
-        };
-        let mut take = |pieces: &Pieces, earlier: &Pieces| {
-            for chunk in pieces.new_chunks(earlier) {
-                let here = places.offset(chunk).is_some();
-                if !here && taken.insert(Arc::as_ptr(chunk).addr()) {
-                    mover.add(chunk)?;
-                }
-            }
-            Ok(())
-        };
-        for change in plan.trees() {
-            for ino in &change.inos {
-                let file = |tree: &Tree| {
-                    let inode = tree.get(*ino)?;
-                    inode.as_file().map(|file| file.pieces.clone())
-                };
-                if let Some(pieces) = file(change.now) {
-                    take(&pieces, &file(change.earlier).unwrap_or_default())?;
-                }
+/// Sees to it that every content of a record stands in the spill.
+fn move_contents(
+    spill: &Arc<dyn Spill>,
+    copied: &mut Copies,
+    plan: &Plan<'_>,
+    added: &Added,
+) -> Result<()> {
+    copied.retain(|_, (chunk, _)| Arc::strong_count(chunk) > 1);
+    let mut mover = Mover::new(spill);
+    let mut taken = HashSet::new();
+    let none = Pieces::empty();
+    let places = Places { spill, copied };
+    let mut take = |pieces: &Pieces, earlier: &Pieces| {
+        for chunk in pieces.new_chunks(earlier) {
+            let here = places.offset(chunk).is_some();
+            if !here && taken.insert(Arc::as_ptr(chunk).addr()) {
+                mover.add(chunk)?;
             }
         }
-        for (_, pristine) in &added.pristine {
-            take(&pristine.0, &none)?;
-        }
-        mover.flush()?;
-        let copied = mover.copied.into_iter();
-        self.copied
-            .extend(copied.map(|(chunk, offset)| (Arc::as_ptr(&chunk).addr(), (chunk, offset))));
         Ok(())
+    };
+    for change in plan.trees() {
+        for ino in &change.inos {
+            let file = |tree: &Tree| {
+                let inode = tree.get(*ino)?;
+                inode.as_file().map(|file| file.pieces.clone())
+            };
+            if let Some(pieces) = file(change.now) {
+                take(&pieces, &file(change.earlier).unwrap_or_default())?;
+            }
+        }
     }
+    for (_, pristine) in &added.pristine {
+        take(&pristine.0, &none)?;
+    }
+    mover.flush()?;
+    let made = mover.copied.into_iter();
+    copied.extend(made.map(|(chunk, offset)| (Arc::as_ptr(&chunk).addr(), (chunk, offset))));
+    Ok(())
 }

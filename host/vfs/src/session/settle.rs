@@ -7,7 +7,6 @@ use crate::inode::{Body, Ino};
 use crate::lookup::Content;
 use crate::observer::{Operation, OperationKind};
 use crate::reads::{Reads, World};
-use crate::state::Saving;
 use crate::tree::Tree;
 
 /// Files up to this size are reduced to their hunks when their last writer closes; the pristine
@@ -148,7 +147,7 @@ impl crate::core::Core {
         self.tree = Tree::default();
         self.start = Tree::default();
         self.savepoints.clear();
-        self.saving = Saving::default();
+        self.saving = None;
         self.reads = Reads::default();
         world.family.leave(&world.meter, &world.home);
     }

@@ -224,3 +224,6 @@ impl TreeCheck<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

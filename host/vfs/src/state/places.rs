@@ -18,7 +18,7 @@ impl Session {
             let mark = state.mark.as_ref()?;
             let places = Places {
                 spill: world.spill.as_ref()?,
-                copied: &core.saving.copied,
+                copied: &core.saving.as_ref()?.copied,
             };
             let mut found = Vec::new();
             let savepoints = mark.savepoints.iter().map(|(_, tree)| tree);

@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use session_fs_vfs::{Kind, Session, SessionOptions, Stat};
+use session_fs_vfs::{ConflictPolicy, Kind, Session, SessionOptions, Stat};
 
 use crate::model::content;
 use crate::model::perform;
 use crate::model::program::{Op, program};
-use crate::support::{MapBase, MemorySpill, tree};
+use crate::support::{Body, MapBase, MemorySpill, tree, vpath};
 
 /// All that a path shows.
 type Shown = BTreeMap<String, (Kind, bool, Vec<u8>)>;
@@ -95,7 +95,9 @@ impl Run {
                 self.savepoints.clear();
             }
             Op::WriteInParent(bytes) => self.merge(bytes),
-            Op::BeginNested | Op::Merge | Op::Rollback => {}
+            Op::Merge => self.rebase(ConflictPolicy::Ours),
+            Op::Rollback => self.rebase(ConflictPolicy::Theirs),
+            Op::BeginNested => {}
             op => drop(perform(&self.session, op)),
         }
     }
@@ -111,6 +113,29 @@ impl Run {
         let _merged = sealed
             .merge_into_parent("change", &session_fs_vfs::MergeOptions::default())
             .expect("fits");
+    }
+
+    /// Somebody commits to the base, and the session goes on from there.
+    fn rebase(&mut self, policy: ConflictPolicy) {
+        let base = MapBase::new(&[]);
+        for (path, body) in self.base.snapshot() {
+            base.put(&path.to_string(), body);
+        }
+        base.put("f", Body::File(b"somebody else".to_vec()));
+        base.put("x/new", Body::File(b"somebody else".to_vec()));
+        if base.snapshot().contains_key(&vpath("c")) {
+            base.take("c");
+        } else {
+            base.put("c/new", Body::File(b"somebody else".to_vec()));
+        }
+        let onto = Arc::new(base.clone());
+        let rebased = self.session.rebase(onto, policy);
+        if rebased.is_ok_and(|rebased| rebased.conflicts.is_empty()) {
+            self.base = base;
+            self.savepoints.clear();
+            // The log goes on, but what it said before was of another base.
+            self.shown.clear();
+        }
     }
 
     fn save(&mut self, whole: bool) {

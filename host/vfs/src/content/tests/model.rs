@@ -274,3 +274,30 @@ proptest! {
         run(&noise(len, 7), &ops, fails_at, for_ever);
     }
 }
+
+/// A piece that could grow over one that left memory must not: it cannot go back when that fails.
+#[test]
+fn a_write_that_needs_lost_bytes_changes_nothing() {
+    let meter = unlimited();
+    let flaky = Arc::new(Flaky {
+        fails_at: 1,
+        for_ever: true,
+        ..Flaky::default()
+    });
+    let spill: Arc<dyn Spill> = flaky.clone();
+    let mut pieces = Pieces::empty();
+    pieces.write(&meter, 360, &noise(40, 1)).expect("unlimited");
+    let moved = flaky.healed(|| pieces.leave_memory(&spill));
+    moved.expect("healed");
+    pieces
+        .write(&meter, 1000, &noise(1000, 2))
+        .expect("unlimited");
+    pieces
+        .write(&meter, 900, &noise(100, 3))
+        .expect("grows down");
+    let before = flaky.healed(|| read_all(&pieces, &[])).expect("healed");
+    let refusal = pieces.write(&meter, 400, &noise(500, 4));
+    assert!(matches!(refusal, Err(Error::Io { .. })), "{refusal:?}");
+    let after = flaky.healed(|| read_all(&pieces, &[])).expect("healed");
+    assert!(before == after);
+}

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use session_fs_vfs::{DescriptorFlags, Limits, Meter, OpenFlags, Session, SessionOptions};
+use session_fs_vfs::{
+    DescriptorFlags, Limits, Meter, NewTime, OpenFlags, Session, SessionOptions, Timestamp,
+};
 
 use super::{options, save};
 use crate::support::{Body, MapBase, MemorySpill, fails, tree};
@@ -101,6 +103,13 @@ fn what_only_a_handle_holds_is_not_restored() {
     let held = [open("d/new").expect("there"), open("d/x").expect("there")];
     session.remove_all("d").expect("there");
     let mut records = vec![save(&session)];
+    let loaded = Session::load(Arc::new(base.clone()), options(&spill), &records);
+    let whole = |session: &Session| session.save_whole().expect("can be saved").bytes;
+    let without = whole(&loaded.expect("saved")).len();
+    assert!(
+        without < whole(&session).len(),
+        "it is gone and not only out of sight"
+    );
     drop(held);
     session.write("other", b"x").expect("free");
     records.push(save(&session));
@@ -116,6 +125,25 @@ fn what_only_a_handle_holds_is_not_restored() {
         loaded.changes().expect("open"),
         session.changes().expect("open")
     );
+}
+
+#[test]
+fn a_time_that_was_set_on_purpose_is_still_to_be_committed() {
+    let (base, spill) = (base(), Arc::new(MemorySpill::default()));
+    let session = Session::begin(Arc::new(base.clone()), options(&spill));
+    let root = session.root().expect("open");
+    let time = Timestamp {
+        seconds: -5,
+        nanoseconds: 7,
+    };
+    root.set_times_at("g", true, NewTime::Keep, NewTime::At(time))
+        .expect("there");
+    let records = [save(&session)];
+    let loaded = Session::load(Arc::new(base), options(&spill), &records).expect("saved");
+    let sealed = loaded.seal().expect("open");
+    let updates = &sealed.change_set().updates;
+    assert_eq!(updates.len(), 1);
+    assert_eq!(updates[0].after.modified, Some(time));
 }
 
 /// Two sessions over one base and two spills share contents without needing each other's.
