@@ -112,6 +112,19 @@ fn change(
     }))
 }
 
+/// Looks at something of a session, and saves what it has seen of its base, found or not: from then
+/// on it stays as it was seen, and a serializable commit checks it.
+fn look<T>(
+    args: &SessionArgs,
+    command: &str,
+    act: impl FnOnce(&Session) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let opened = OpenSession::open(args, command)?;
+    let seen = act(&opened.session);
+    opened.save()?;
+    seen
+}
+
 /// Where something goes that is moved or copied to `target`: below it when that is a directory.
 fn place(session: &Session, source: &str, target: &str) -> String {
     let is_directory = session
@@ -125,21 +138,29 @@ fn place(session: &Session, source: &str, target: &str) -> String {
 }
 
 fn read(args: &FileArgs, output: &Arc<Output>) -> Result<Answer, Failure> {
-    let opened = OpenSession::open(&args.session, "fs read")?;
-    let failure = |error: vfs::Error| Failure::file(&error);
-    if output.format().is_json() {
-        let bytes = opened.session.read(&args.path).map_err(failure)?;
-        return Ok(Answer::quiet(&ContentDocument {
-            path: args.path.clone(),
-            size: bytes.len() as u64,
-            text: String::from_utf8(bytes).ok(),
-        }));
-    }
+    look(&args.session, "fs read", |session| {
+        match output.format().is_json() {
+            true => read_whole(session, &args.path),
+            false => read_pieces(session, &args.path, output),
+        }
+    })
+}
+
+fn read_whole(session: &Session, path: &str) -> Result<Answer, Failure> {
+    let bytes = session.read(path).map_err(|error| Failure::file(&error))?;
+    Ok(Answer::quiet(&ContentDocument {
+        path: path.to_owned(),
+        size: bytes.len() as u64,
+        text: String::from_utf8(bytes).ok(),
+    }))
+}
+
+fn read_pieces(session: &Session, path: &str, output: &Output) -> Result<Answer, Failure> {
     let step = u32::try_from(READ_BYTES_MAX).expect("a piece is small");
     let mut offset = 0;
     loop {
-        let piece = opened.session.read_range(&args.path, offset, step);
-        let piece = piece.map_err(failure)?;
+        let piece = session.read_range(path, offset, step);
+        let piece = piece.map_err(|error| Failure::file(&error))?;
         if piece.is_empty() {
             return Ok(Answer::printed());
         }
@@ -163,13 +184,15 @@ fn unprinted(error: &std::io::Error) -> Failure {
 }
 
 fn stat(args: &FileArgs) -> Result<Answer, Failure> {
-    let opened = OpenSession::open(&args.session, "fs stat")?;
     let failure = |error: vfs::Error| Failure::file(&error);
-    let stat = opened.session.stat_link(&args.path).map_err(failure)?;
-    let target = match stat.kind {
-        Kind::Symlink => Some(opened.session.read_link(&args.path).map_err(failure)?),
-        _ => None,
-    };
+    let (stat, target) = look(&args.session, "fs stat", |session| {
+        let stat = session.stat_link(&args.path).map_err(failure)?;
+        let target = match stat.kind {
+            Kind::Symlink => Some(session.read_link(&args.path).map_err(failure)?),
+            _ => None,
+        };
+        Ok((stat, target))
+    })?;
     let document = describe(args.path.clone(), &stat, target);
     let rows = [
         ("kind", document.kind.to_owned()),
@@ -200,33 +223,9 @@ fn describe(path: String, stat: &Stat, target: Option<String>) -> StatDocument {
 
 /// Prints the lines that match; 1 when there is none, as grep does.
 fn grep(args: &GrepArgs) -> Result<Answer, Failure> {
-    let opened = OpenSession::open(&args.session, "fs grep")?;
-    let failure = |error: vfs::Error| Failure::file(&error);
-    let below = args.path.as_deref().map(|path| path.trim_matches('/'));
-    if let Some(path) = &args.path {
-        opened.session.stat(path).map_err(failure)?;
-    }
-    let mut query = SearchQuery {
-        glob: args.glob.clone(),
-        pattern: Some(args.pattern.clone()),
-        ignore_case: args.ignore_case,
-        ..SearchQuery::default()
-    };
-    let mut matches = Vec::new();
-    loop {
-        let page = opened.session.search(&query).map_err(failure)?;
-        let found = page.matches.into_iter().map(|found| MatchDocument {
-            path: found.path.to_string(),
-            line: found.line,
-            text: found.text,
-        });
-        matches
-            .extend(found.filter(|found| below.is_none_or(|below| is_below(&found.path, below))));
-        match page.next {
-            None => break,
-            after => query.after = after,
-        }
-    }
+    let matches = look(&args.session, "fs grep", |session| {
+        search(session, args).map_err(|error| Failure::file(&error))
+    })?;
     let mut text = String::new();
     for found in &matches {
         let (path, line) = (clean_line(&found.path), clean_line(&found.text));
@@ -238,6 +237,34 @@ fn grep(args: &GrepArgs) -> Result<Answer, Failure> {
         Code::Ok
     };
     Ok(Answer::listing(text, &matches).code(code))
+}
+
+fn search(session: &Session, args: &GrepArgs) -> vfs::Result<Vec<MatchDocument>> {
+    let below = args.path.as_deref().map(|path| path.trim_matches('/'));
+    if let Some(path) = &args.path {
+        session.stat(path)?;
+    }
+    let mut query = SearchQuery {
+        glob: args.glob.clone(),
+        pattern: Some(args.pattern.clone()),
+        ignore_case: args.ignore_case,
+        ..SearchQuery::default()
+    };
+    let mut matches = Vec::new();
+    loop {
+        let page = session.search(&query)?;
+        let found = page.matches.into_iter().map(|found| MatchDocument {
+            path: found.path.to_string(),
+            line: found.line,
+            text: found.text,
+        });
+        matches
+            .extend(found.filter(|found| below.is_none_or(|below| is_below(&found.path, below))));
+        match page.next {
+            None => return Ok(matches),
+            after => query.after = after,
+        }
+    }
 }
 
 fn is_below(path: &str, dir: &str) -> bool {

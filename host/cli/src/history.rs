@@ -121,6 +121,14 @@ fn short(id: &str) -> String {
     id.chars().take(ID_SHOWN).collect()
 }
 
+/// A version with as much of a change's id as is needed to name it.
+fn shortened(version: &str) -> String {
+    match version.strip_suffix('^') {
+        Some(id) => format!("{}^", short(id)),
+        None => version.to_owned(),
+    }
+}
+
 fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }
@@ -157,7 +165,7 @@ fn versions(base: &BaseArgs, path: &VPath) -> Result<Answer, Failure> {
     let titles = ["VERSION", "GENERATION", "WHAT", "SIZE", "CONTENT", "PATH"];
     let row = |version: &VersionDocument| {
         vec![
-            version.version.clone(),
+            shortened(&version.version),
             version.generation.to_string(),
             version.change_kind.to_owned(),
             version.size.map(units::bytes).unwrap_or_default(),

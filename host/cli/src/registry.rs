@@ -143,8 +143,8 @@ impl Registry {
             (None, _) => Err(Failure::no_session(name)),
             (Some(only), None) => Ok(only),
             (Some(first), Some(second)) => {
-                let all = [first, second].into_iter().chain(all).collect();
-                Err(ambiguous(name, all))
+                let all: Vec<Found> = [first, second].into_iter().chain(all).collect();
+                Err(ambiguous(name, &all))
             }
         }
     }
@@ -221,7 +221,7 @@ fn open_store(base: &Path, below: &[&str]) -> io::Result<std::sync::Arc<dyn stor
     ambient::open_dir(base)?.walk(&names.map_err(io::Error::other)?)
 }
 
-fn ambiguous(name: &str, found: Vec<Found>) -> Failure {
+fn ambiguous(name: &str, found: &[Found]) -> Failure {
     let count = found.len();
     let lines = found
         .iter()

@@ -19,7 +19,6 @@ use crate::exit::{Code, Failure};
 use crate::output::{Answer, change, clean_line, sections};
 use crate::registry::Registry;
 use crate::report::Entry;
-use crate::units;
 
 /// Operations of a session that its log shows.
 const OPERATIONS_MAX: usize = 10_000;
@@ -189,9 +188,4 @@ fn log(args: &SessionArgs) -> Result<Answer, Failure> {
 /// A path as a person reads it.
 pub(crate) fn shown(path: &VPath) -> String {
     clean_line(&path.to_string()).into_owned()
-}
-
-/// A time as a person reads it, or nothing.
-pub(crate) fn time(time: Option<vfs::Timestamp>) -> String {
-    time.map(units::time).unwrap_or_default()
 }

@@ -59,6 +59,8 @@ fn what_does_not_work_has_its_code_and_changes_nothing() {
     check(&["fs", "grep", "absent"], 1, &[]);
     let edit = ["fs", "edit", "a.txt", "--search", "t", "--replace", "T"];
     check(&edit, 1, &["a.txt"]);
+    let missing = desk.call(&["fs", "write", &id, "none/x"]).with_input("x");
+    missing.assert_code(4).assert_says(&["fs mkdir"]);
     assert_eq!(
         desk.json(&["session", "show", &id])["changes"],
         serde_json::json!([])

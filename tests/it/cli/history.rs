@@ -29,7 +29,7 @@ fn changes_and_versions_are_listed() {
     assert_eq!(shown["entries"][0]["change"], "modified");
     assert_eq!(shown["entries"][0]["size_after"], 2);
     let versions = desk.json(&["history", "versions", "a.txt", &base]);
-    let kinds: Vec<_> = versions.as_array().expect("a list").iter();
+    let kinds = versions.as_array().expect("a list").iter();
     let kinds: Vec<_> = kinds.map(|it| it["change_kind"].as_str()).collect();
     assert_eq!(
         kinds,
@@ -65,6 +65,10 @@ fn a_version_is_brought_back_and_a_change_taken_back() {
     assert_eq!(read().as_deref(), Some("2\n"));
     desk.ok(&["history", "restore", "a.txt@1", &base]);
     assert_eq!(read().as_deref(), Some("1\n"));
+    let undone = desk.json(&["history", "undo", &two, &base]);
+    assert_eq!(undone["outcome"], "unchanged", "it is taken back already");
+    desk.commit("a.txt", "2\n");
+    desk.commit("a.txt", "3\n");
     let undone = desk.call(&["history", "undo", &two, &base]).done();
     undone
         .assert_code(3)

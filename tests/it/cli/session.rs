@@ -8,6 +8,7 @@ use super::desk::Desk;
 fn a_session_goes_from_command_to_command_and_is_committed_once() {
     let desk = Desk::new();
     let id = desk.begin();
+    desk.ok(&["fs", "mkdir", &id, "new"]);
     desk.write(&id, "new/file.txt", "x");
     assert_eq!(
         desk.place.read("new/file.txt"),

@@ -72,7 +72,7 @@ async fn take(
             Failure::new(Code::Failed, format!("stdin cannot be read: {error}"))
         })?;
         let is_last = piece.is_empty();
-        write(opened, path, mode, (bytes, &piece)).map_err(|error| Failure::file(&error))?;
+        write(opened, path, mode, (bytes, &piece)).map_err(|error| unwritten(&error))?;
         bytes += piece.len() as u64;
         if is_last {
             break;
@@ -101,6 +101,14 @@ fn write(
         (Mode::Write, 0) => opened.session.write(path, piece),
         _ if piece.is_empty() && bytes > 0 => Ok(()),
         _ => opened.session.append(path, piece),
+    }
+}
+
+fn unwritten(error: &Error) -> Failure {
+    let failure = Failure::file(error);
+    match error {
+        Error::NotFound { .. } => failure.hint("session-fs fs mkdir makes the directory"),
+        _ => failure,
     }
 }
 

@@ -3,10 +3,9 @@
 use serde::Serialize;
 use vfs::{Kind, Session};
 
-use super::describe;
+use super::{describe, look};
 use crate::args::LsArgs;
-use crate::base::OpenSession;
-use crate::exit::Failure;
+use crate::exit::{Code, Failure};
 use crate::output::{Answer, clean_line, listing};
 use crate::units;
 
@@ -32,31 +31,26 @@ struct EntryDocument {
 }
 
 pub(super) fn ls(args: &LsArgs) -> Result<Answer, Failure> {
-    let opened = OpenSession::open(&args.session, "fs ls")?;
-    let session = &opened.session;
+    let entries = look(&args.session, "fs ls", |session| entries(session, args))?;
+    let text = match args.long {
+        true => listing(&TITLES, &entries.iter().map(row).collect::<Vec<_>>()),
+        false => entries
+            .iter()
+            .map(|entry| format!("{}{}\n", clean_line(&entry.path), slash(entry)))
+            .collect(),
+    };
+    Ok(Answer::listing(text, &entries))
+}
+
+fn entries(session: &Session, args: &LsArgs) -> Result<Vec<EntryDocument>, Failure> {
     let failure = |error: vfs::Error| Failure::file(&error);
     let root = args.path.trim_end_matches('/').to_owned();
     let is_directory =
         root.is_empty() || session.stat(&root).map_err(failure)?.kind == Kind::Directory;
-    let mut found: Vec<(String, Kind)> = Vec::new();
-    let mut waiting = vec![String::new()];
-    if !is_directory {
-        waiting.clear();
-        found.push((root.clone(), session.stat(&root).map_err(failure)?.kind));
-    }
-    while let Some(below) = waiting.pop() {
-        let before = found.len();
-        list(session, &root, &below, &mut found).map_err(failure)?;
-        if args.recursive {
-            let directories = found[before..].iter().rev();
-            let directories = directories.filter(|(_, kind)| *kind == Kind::Directory);
-            waiting.extend(directories.map(|(path, _)| path.clone()));
-        }
-        if found.len() > ENTRIES_MAX {
-            let message = format!("there are more than {ENTRIES_MAX} entries");
-            return Err(Failure::new(crate::exit::Code::Limit, message));
-        }
-    }
+    let mut found = match is_directory {
+        true => walk(session, &root, args.recursive)?,
+        false => vec![(root.clone(), session.stat(&root).map_err(failure)?.kind)],
+    };
     found.sort_by(|one, two| one.0.cmp(&two.0));
     let at = |path: &str| match is_directory {
         true => joined(&root, path),
@@ -66,15 +60,28 @@ pub(super) fn ls(args: &LsArgs) -> Result<Answer, Failure> {
         true => long(session, &at(&path), path),
         false => Ok(short(path, kind)),
     });
-    let entries: Vec<_> = entries.collect::<vfs::Result<_>>().map_err(failure)?;
-    let text = match args.long {
-        true => listing(&TITLES, &entries.iter().map(row).collect::<Vec<_>>()),
-        false => entries
-            .iter()
-            .map(|entry| format!("{}{}\n", clean_line(&entry.path), slash(entry)))
-            .collect(),
-    };
-    Ok(Answer::listing(text, &entries))
+    entries.collect::<vfs::Result<_>>().map_err(failure)
+}
+
+/// The entries of a directory, or of all below it, by their paths below it.
+fn walk(session: &Session, root: &str, is_recursive: bool) -> Result<Vec<(String, Kind)>, Failure> {
+    let mut found: Vec<(String, Kind)> = Vec::new();
+    let mut waiting = vec![String::new()];
+    while let Some(below) = waiting.pop() {
+        let before = found.len();
+        let listed = list(session, root, &below, &mut found);
+        listed.map_err(|error| Failure::file(&error))?;
+        if is_recursive {
+            let directories = found[before..].iter().rev();
+            let directories = directories.filter(|(_, kind)| *kind == Kind::Directory);
+            waiting.extend(directories.map(|(path, _)| path.clone()));
+        }
+        if found.len() > ENTRIES_MAX {
+            let message = format!("there are more than {ENTRIES_MAX} entries");
+            return Err(Failure::new(Code::Limit, message));
+        }
+    }
+    Ok(found)
 }
 
 /// Adds the entries of one directory, by their paths below the one that is listed.

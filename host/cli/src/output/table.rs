@@ -325,7 +325,8 @@ fn put_backtrace(text: &mut String, report: &Report) {
 }
 
 fn put_hint(text: &mut String, hint: &str) {
-    put(text, format_args!("{CYAN}hint{CYAN:#}: {}\n", clean(hint)));
+    let hint = clean(hint).trim_end().replace('\n', "\n      ");
+    put(text, format_args!("{CYAN}hint{CYAN:#}: {hint}\n"));
 }
 
 pub(super) fn put_more(text: &mut String, count: usize, shown_max: usize) {

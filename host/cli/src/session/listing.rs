@@ -25,7 +25,7 @@ pub(super) fn list(args: &ListArgs) -> Result<Answer, Failure> {
                 Ok(sessions) => summaries.extend(sessions),
                 // The others are there all the same.
                 Err(failure) => {
-                    notes.push_str(&format!("{}: {}\n", path.display(), failure.message))
+                    notes.push_str(&format!("{}: {}\n", path.display(), failure.message));
                 }
             }
         }
