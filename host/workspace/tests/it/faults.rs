@@ -154,6 +154,34 @@ fn the_disk_is_full_from_one_call_on() {
     every_call(|call| Fault::forever(call, ENOSPC));
 }
 
+#[test]
+fn one_call_finds_the_quota_reached() {
+    every_call(|call| Fault::once(call, FaultError::Errno(122)));
+}
+
+#[test]
+fn one_call_is_interrupted() {
+    every_call(|call| Fault::once(call, FaultError::Errno(4)));
+}
+
+#[test]
+fn there_are_no_more_handles_from_one_call_on() {
+    every_call(|call| Fault::forever(call, FaultError::Errno(24)));
+}
+
+#[test]
+fn the_disk_is_read_only_from_one_call_on() {
+    every_call(|call| Fault::forever(call, FaultError::Errno(30)));
+}
+
+#[test]
+fn one_call_writes_only_a_part() {
+    every_call(|call| Fault {
+        write_prefix_bytes: 9,
+        ..Fault::once(call, EIO)
+    });
+}
+
 /// Until the record is written a failure costs nothing: the very session commits afterwards.
 #[test]
 fn a_session_whose_commit_failed_early_commits_later() {

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use session_fs_workspace::{BeginOptions, CommitOptions, CommitOutcome};
 use vfs::{Kind, Session};
 
+use crate::acting::ActingDir;
 use crate::scene::{Node, Scene, Tree};
 
 #[derive(Clone, Debug)]
@@ -123,13 +124,17 @@ fn shown(session: &Session, dir: &str, tree: &mut BTreeMap<String, Node>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        // A long run asks for more.
+        cases: ProptestConfig::default().cases.max(2_000),
+        ..ProptestConfig::default()
+    })]
     #[test]
     fn a_folder_a_memory_base_and_a_map_agree(
         rounds in prop::collection::vec(prop::collection::vec(operation(), 0..14), 1..5),
         nested: bool,
     ) {
-        let scene = Scene::new(&[]);
+        let scene = Scene::on(&[], ActingDir::quiet);
         let bases = [scene.base.clone(), scene.workspace.memory("m")];
         let begin = |base| scene.workspace.begin(base, BeginOptions::default()).expect("begins");
         let mut map = Tree::new();
