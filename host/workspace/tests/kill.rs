@@ -3,6 +3,10 @@
 //!
 //! The process is this very program: `kill commit <folder> <call>`. It ends by itself before that
 //! call, or is killed. `kill --kills <n> <folder>` is the long run.
+#![expect(
+    dead_code,
+    reason = "the modules belong to the tests, which use all of them"
+)]
 
 #[path = "it"]
 mod it {
