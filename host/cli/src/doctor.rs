@@ -111,15 +111,11 @@ fn examine(base: &OpenBase, repair: bool, document: &mut Document) -> Result<(),
 }
 
 fn history(base: &OpenBase, repair: bool, document: &mut Document) -> Result<(), Failure> {
-    let history = base.history()?;
-    let failure = |error: workspace::HistoryError| Failure::history(&error);
-    let mut report = history.doctor(&|_| false).map_err(failure)?;
-    if repair && report.findings.iter().any(|it| it.kind.is_repairable()) {
-        history.repair(&report).map_err(failure)?;
-        // What is left is what has to be looked at by hand.
-        report = history.doctor(&|_| false).map_err(failure)?;
-        document.repaired = true;
-    }
+    let report = base.workspace.doctor(&base.handle, repair);
+    let Some(report) = report.map_err(|error| Failure::base(&error))? else {
+        return Ok(());
+    };
+    document.repaired = repair;
     document.changes_count = report.changes_count;
     document.objects_count = report.objects_count;
     document.objects_bytes = report.objects_bytes;

@@ -11,7 +11,7 @@ use crate::durable::{
     DurableContext, DurableError, DurableLimits, DurableStore, Outcomes, SessionId,
 };
 use crate::error::{Result, WorkspaceError};
-use crate::history::{GcNeeds, GcReport, History, HistoryLimits, LogFilter, Retention};
+use crate::history::{GcNeeds, GcReport, History, HistoryLimits, LogFilter, Report, Retention};
 use crate::workspace::Workspace;
 
 impl Workspace {
@@ -55,6 +55,29 @@ impl Workspace {
     /// As [`Workspace::history`].
     pub fn outcome(&self, base: &Arc<BaseHandle>, session: &str) -> Result<Option<ChangeId>> {
         outcome(directory(base)?, session)
+    }
+
+    /// Checks everything that is kept of a directory while nobody commits to it; with `repair` mends
+    /// what can be mended and tells what is left. `None` when nothing is kept.
+    ///
+    /// # Errors
+    ///
+    /// As [`Workspace::history`].
+    pub fn doctor(&self, base: &Arc<BaseHandle>, repair: bool) -> Result<Option<Report>> {
+        let engine = directory(base)?;
+        let Some(history) = open_history(engine)? else {
+            return Ok(None);
+        };
+        let is_live = |digest: &Digest| engine.needs_object(digest);
+        let report = engine.exclusively(|| {
+            let report = history.doctor(&is_live)?;
+            if !repair || !report.findings.iter().any(|it| it.kind.is_repairable()) {
+                return Ok(report);
+            }
+            history.repair(&report)?;
+            history.doctor(&is_live)
+        })?;
+        Ok(Some(report.map_err(Arc::new)?))
     }
 
     /// Drops the oldest history, but nothing that an open session of this process needs; with

@@ -419,14 +419,20 @@ impl Engine {
         }))
     }
 
-    /// Does something while no process commits to the base.
+    /// Does something while no process commits to the base and the journal is empty.
     ///
     /// # Errors
     ///
     /// As a commit's.
     pub(crate) fn exclusively<T>(self: &Arc<Self>, act: impl FnOnce() -> T) -> Result<T> {
         let entered = self.enter()?;
-        Ok(entered.store.group.pause(act))
+        let store = &entered.store;
+        let done = store.group.pause(|| {
+            store.wait_settled()?;
+            store.checkpoint(self.root(), &self.timeline)?;
+            Ok(act())
+        });
+        done.map_err(|error: StoreError| error.at(&self.name))
     }
 
     /// Whether an open session may still ask for an object.

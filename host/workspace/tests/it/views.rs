@@ -12,8 +12,11 @@ use vfs::{ConflictPolicy, Kind, Session};
 
 use crate::scene::{Scene, expected};
 
-/// Everything that a session sees, by path; directories without content.
-fn seen(session: &Session) -> BTreeMap<String, Option<Vec<u8>>> {
+/// What stands at which path; directories have no content.
+type Seen = BTreeMap<String, Option<Vec<u8>>>;
+
+/// Everything that a session sees.
+fn seen(session: &Session) -> Seen {
     let mut all = BTreeMap::new();
     let mut open = vec![String::new()];
     while let Some(dir) = open.pop() {
@@ -348,7 +351,7 @@ proptest! {
         let scene = Scene::on(&[("a", "1"), ("d/a", "2"), ("e/d/x", "3")], |disk| {
             crate::acting::ActingDir::quiet(disk)
         });
-        let mut readers: Vec<(Session, BTreeMap<String, Option<Vec<u8>>>)> = Vec::new();
+        let mut readers: Vec<(Session, Seen)> = Vec::new();
         for (index, acts) in commits.iter().enumerate() {
             let model = seen(&scene.begin());
             readers.push((scene.begin(), model));
