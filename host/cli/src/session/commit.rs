@@ -108,14 +108,11 @@ pub(super) fn commit(args: &CommitArgs) -> Result<Answer, Failure> {
     if args.dry_run {
         return preview(&opened, &options, false);
     }
-    let outcome = match options.paths.is_empty() {
-        true => opened
-            .base
-            .workspace
-            .commit_durable(&opened.session, &options)
-            .map_err(|error| Failure::base(&error))?,
-        false => commit_part(&opened, &options)?,
-    };
+    let outcome = opened
+        .base
+        .workspace
+        .commit_durable(&opened.session, &options)
+        .map_err(|error| Failure::base(&error))?;
     Ok(tell(&opened, &outcome, !options.paths.is_empty()))
 }
 
@@ -172,33 +169,6 @@ pub(crate) fn tell(opened: &OpenSession, outcome: &CommitOutcome, is_open: bool)
         error: None,
     };
     Answer::object(text, &document)
-}
-
-/// Commits some paths and keeps the session with the rest.
-///
-/// A fork commits them: what is known of a session's commit is known by its id, and this one has
-/// another to come.
-fn commit_part(opened: &OpenSession, options: &CommitOptions) -> Result<CommitOutcome, Failure> {
-    let workspace = &opened.base.workspace;
-    let failure = |error: workspace::WorkspaceError| Failure::base(&error);
-    let metadata = opened.session.metadata();
-    let begin = BeginOptions {
-        purpose: metadata.purpose.clone(),
-        agent: metadata.agent.clone(),
-        task_id: metadata.task_id.clone(),
-        labels: metadata.labels.clone(),
-        ..BeginOptions::default()
-    };
-    let part = workspace.fork(&opened.session, begin).map_err(failure)?;
-    let outcome = workspace.commit(&part, options).map_err(failure)?;
-    if let CommitOutcome::Applied(_) = &outcome {
-        // What was committed vanishes from the session. Where the rest conflicts it stays as it is,
-        // and its own commit says so.
-        let rebased = workspace.rebase(&opened.session, vfs::ConflictPolicy::Fail);
-        drop(rebased.map_err(failure)?);
-        opened.save()?;
-    }
-    Ok(outcome)
 }
 
 /// Says what a commit would do; `is_shown` with the diff in the place of a list of paths.

@@ -94,7 +94,7 @@ pub enum DurableError {
     },
     /// What is on the disk is not what was written there. Nothing of it is removed.
     #[error(
-        "session {session} is damaged: {detail}; it is kept as it is, restore its folder from a backup or roll it back"
+        "session {session} is damaged: {detail}; it is kept as it is; restore its folder in .session-fs/sessions from a backup, or remove that"
     )]
     Corrupt {
         /// The session.
