@@ -1,5 +1,6 @@
 //! What a user would pick instead, side by side in one run: copies, hard-linked copies and git
-//! worktrees for an isolated tree; per-file fsync and git for a durable change.
+//! worktrees for an isolated tree; per-file fsync, one flush of the file system, SQLite and git for a
+//! durable change.
 //!
 //! Run with `cargo bench -p session-fs-workspace --bench peers`; needs git and cp.
 //! The tree is made under cargo's target directory: 10,000 files of 45 KB in 100 directories.
@@ -19,7 +20,8 @@ use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use session_fs_workspace as workspace;
 use store::disk::RealDir;
 use workspace::{
-    BaseHandle, BeginOptions, CommitOptions, CommitOutcome, Workspace, WorkspaceOptions,
+    Acknowledge, BaseHandle, BeginOptions, CommitOptions, CommitOutcome, Workspace,
+    WorkspaceOptions,
 };
 
 const DIRECTORIES: usize = 100;
@@ -142,6 +144,22 @@ fn commit(criterion: &mut Criterion) {
             total
         });
     });
+    group.bench_function("session-fs, on disk", |b| {
+        let durable = CommitOptions {
+            acknowledge: Acknowledge::Durable,
+            ..CommitOptions::default()
+        };
+        b.iter_custom(|rounds| {
+            let mut total = Duration::ZERO;
+            for _ in 0..rounds {
+                round += 1;
+                let session = edited(&bench, &bench.base, round);
+                let work = || drop(bench.workspace.commit(&session, &durable).expect("commits"));
+                total += timed(1, work, || ());
+            }
+            total
+        });
+    });
     let memory = bench.workspace.memory("bench");
     let seed = bench
         .workspace
@@ -166,6 +184,27 @@ fn commit(criterion: &mut Criterion) {
                 .map(|_| {
                     round += 1;
                     fsync_each(&bench.tree, round)
+                })
+                .sum()
+        });
+    });
+    group.bench_function("stage all, syncfs, rename each", |b| {
+        b.iter_custom(|rounds| {
+            (0..rounds)
+                .map(|_| {
+                    round += 1;
+                    sync_all(&bench.tree, round)
+                })
+                .sum()
+        });
+    });
+    let database = database(&bench.scratch);
+    group.bench_function("SQLite, WAL, synchronous=FULL", |b| {
+        b.iter_custom(|rounds| {
+            (0..rounds)
+                .map(|_| {
+                    round += 1;
+                    replace_rows(&database, round)
                 })
                 .sum()
         });
@@ -225,6 +264,50 @@ fn fsync_each(tree: &Path, round: u64) -> Duration {
     fs::File::open(tree.join("d00"))
         .and_then(|dir| dir.sync_all())
         .expect("flushes");
+    start.elapsed()
+}
+
+fn sync_all(tree: &Path, round: u64) -> Duration {
+    let content = edit(round);
+    let start = now();
+    for file in 0..EDITED_FILES {
+        fs::write(tree.join(format!("d00/aside{file:02}")), &content).expect("writable");
+    }
+    let dir = fs::File::open(tree.join("d00")).expect("there");
+    rustix::fs::syncfs(&dir).expect("flushes");
+    for file in 0..EDITED_FILES {
+        let aside = tree.join(format!("d00/aside{file:02}"));
+        fs::rename(aside, tree.join(format!("d00/f{file:02}"))).expect("same directory");
+    }
+    dir.sync_all().expect("flushes");
+    start.elapsed()
+}
+
+/// A table with a row for each file.
+fn database(scratch: &Path) -> rusqlite::Connection {
+    let database = rusqlite::Connection::open(scratch.join("rows.db")).expect("opens");
+    database
+        .execute_batch(
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;
+             CREATE TABLE files(name TEXT PRIMARY KEY, content BLOB);",
+        )
+        .expect("is new");
+    database
+}
+
+fn replace_rows(database: &rusqlite::Connection, round: u64) -> Duration {
+    let content = edit(round);
+    let start = now();
+    database.execute_batch("BEGIN IMMEDIATE").expect("is alone");
+    let mut replace = database
+        .prepare_cached("REPLACE INTO files VALUES (?1, ?2)")
+        .expect("is SQL");
+    for file in 0..EDITED_FILES {
+        replace
+            .execute((format!("d00/f{file:02}"), &content))
+            .expect("fits");
+    }
+    database.execute_batch("COMMIT").expect("commits");
     start.elapsed()
 }
 
