@@ -133,98 +133,72 @@ fn commit(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("commit of 50 files of 10 KB");
     group.sample_size(20);
     let mut round = 0;
-    group.bench_function("session-fs, on disk and visible", |b| {
-        b.iter_custom(|rounds| {
-            let mut total = Duration::ZERO;
-            for _ in 0..rounds {
-                round += 1;
-                let session = edited(&bench, &bench.base, round);
-                total += timed(1, || commit_session(&bench, &session), || ());
-            }
-            total
-        });
-    });
-    group.bench_function("session-fs, on disk", |b| {
-        let durable = CommitOptions {
-            acknowledge: Acknowledge::Durable,
-            ..CommitOptions::default()
-        };
-        b.iter_custom(|rounds| {
-            let mut total = Duration::ZERO;
-            for _ in 0..rounds {
-                round += 1;
-                let session = edited(&bench, &bench.base, round);
-                let work = || drop(bench.workspace.commit(&session, &durable).expect("commits"));
-                total += timed(1, work, || ());
-            }
-            total
-        });
-    });
+    let visible = CommitOptions::default();
+    let durable = CommitOptions {
+        acknowledge: Acknowledge::Durable,
+        ..CommitOptions::default()
+    };
     let memory = bench.workspace.memory("bench");
     let seed = bench
         .workspace
         .begin(&memory, BeginOptions::default())
         .expect("begins");
     seed.mkdir("d00").expect("free");
-    commit_session(&bench, &seed);
-    group.bench_function("session-fs, memory base", |b| {
-        b.iter_custom(|rounds| {
-            let mut total = Duration::ZERO;
-            for _ in 0..rounds {
-                round += 1;
-                let session = edited(&bench, &memory, round);
-                total += timed(1, || commit_session(&bench, &session), || ());
-            }
-            total
+    commit_session(&bench, &seed, &visible);
+    for (name, base, options) in [
+        ("session-fs, on disk and visible", &bench.base, &visible),
+        ("session-fs, on disk", &bench.base, &durable),
+        ("session-fs, memory base", &memory, &visible),
+    ] {
+        rounds(&mut group, name, &mut round, |round| {
+            let session = edited(&bench, base, round);
+            timed(1, || commit_session(&bench, &session, options), || ())
         });
-    });
-    group.bench_function("fsync and rename each", |b| {
-        b.iter_custom(|rounds| {
-            (0..rounds)
-                .map(|_| {
-                    round += 1;
-                    fsync_each(&bench.tree, round)
-                })
-                .sum()
-        });
-    });
-    group.bench_function("stage all, syncfs, rename each", |b| {
-        b.iter_custom(|rounds| {
-            (0..rounds)
-                .map(|_| {
-                    round += 1;
-                    sync_all(&bench.tree, round)
-                })
-                .sum()
-        });
-    });
+    }
     let database = database(&bench.scratch);
-    group.bench_function("SQLite, WAL, synchronous=FULL", |b| {
-        b.iter_custom(|rounds| {
-            (0..rounds)
-                .map(|_| {
-                    round += 1;
-                    replace_rows(&database, round)
-                })
-                .sum()
-        });
+    rounds(&mut group, "fsync and rename each", &mut round, |round| {
+        fsync_each(&bench.tree, round)
     });
-    group.bench_function("git add and commit", |b| {
-        b.iter_custom(|rounds| {
-            let mut total = Duration::ZERO;
-            for _ in 0..rounds {
-                round += 1;
-                edit_directly(&bench.tree, round);
-                let work = || {
-                    git(&bench.tree, &["add", "-A"]);
-                    commit_with_git(&bench.tree);
-                };
-                total += timed(1, work, || ());
-            }
-            total
-        });
+    rounds(
+        &mut group,
+        "stage all, syncfs, rename each",
+        &mut round,
+        |round| sync_all(&bench.tree, round),
+    );
+    rounds(
+        &mut group,
+        "SQLite, WAL, synchronous=FULL",
+        &mut round,
+        |round| replace_rows(&database, round),
+    );
+    rounds(&mut group, "git add and commit", &mut round, |round| {
+        edit_directly(&bench.tree, round);
+        let work = || {
+            git(&bench.tree, &["add", "-A"]);
+            commit_with_git(&bench.tree);
+        };
+        timed(1, work, || ())
     });
     group.finish();
+}
+
+/// Times `work`, which is told a number that it never had before.
+fn rounds(
+    group: &mut criterion::BenchmarkGroup<'_, criterion::measurement::WallTime>,
+    name: &str,
+    round: &mut u64,
+    mut work: impl FnMut(u64) -> Duration,
+) {
+    group.bench_function(name, |b| {
+        b.iter_custom(|count| {
+            (0..count)
+                .map(|_| {
+                    *round += 1;
+                    work(*round)
+                })
+                .sum()
+        });
+    });
 }
 
 /// A session with 50 files rewritten.
@@ -242,8 +216,8 @@ fn edited(bench: &Bench, base: &Arc<BaseHandle>, round: u64) -> vfs::Session {
     session
 }
 
-fn commit_session(bench: &Bench, session: &vfs::Session) {
-    let outcome = bench.workspace.commit(session, &CommitOptions::default());
+fn commit_session(bench: &Bench, session: &vfs::Session, options: &CommitOptions) {
+    let outcome = bench.workspace.commit(session, options);
     assert!(
         matches!(outcome, Ok(CommitOutcome::Applied(_))),
         "{outcome:?}"

@@ -189,6 +189,10 @@ fn a_session_whose_commit_failed_early_commits_later() {
     let scene = Scene::on(BEFORE, |disk| {
         FaultDir::wrap(ActingDir::quiet(disk), Arc::clone(&plan))
     });
+    // The store is there already, so that each commit makes the same calls.
+    let first = scene.begin();
+    first.write("first", b"1").expect("writes");
+    scene.applied(&first);
     let session = scene.begin();
     change(&session).expect("the session takes it");
     let mut failures_count = 0;
@@ -218,7 +222,7 @@ fn a_session_whose_commit_failed_early_commits_later() {
         assert_eq!(session.status(), Status::Open);
     }
     assert!(
-        failures_count > 50,
+        failures_count > 30,
         "only {failures_count} calls before the record"
     );
 }
