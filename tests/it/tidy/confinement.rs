@@ -12,7 +12,8 @@ use super::{Source, assert_none, rust_sources};
 const DOOR: &str = "host/store/src/disk/real.rs";
 
 /// Functions of `rustix::fs` that take a handle or a number and no name; types are fine too.
-const NAMELESS: [&str; 9] = [
+const NAMELESS: [&str; 10] = [
+    "syncfs",
     "fallocate",
     "fchmod",
     "fdatasync",
