@@ -13,7 +13,11 @@ fn count_up(host: &Host) -> u64 {
     let mut applied = 0;
     for _ in 0..ATTEMPTS {
         let session = host.begin();
-        let number = session.read("number").expect("reads");
+        let number = match session.read("number") {
+            // Another process committed between two looks at the file.
+            Err(vfs::Error::Stale { .. }) => continue,
+            number => number.expect("reads"),
+        };
         let number: u64 = String::from_utf8_lossy(&number).parse().expect("a number");
         let next = (number + 1).to_string();
         session.write("number", next.as_bytes()).expect("writes");
