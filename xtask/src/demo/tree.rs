@@ -1,6 +1,7 @@
 //! `TreePrint`: a directory tree in one digest, so that two looks at it can be compared.
 //!
-//! Names, kinds, modes, modification times, link targets and all content go in.
+//! Names, kinds, modes, modification times, link targets and all content go in, apart from what
+//! session-fs itself keeps in the root.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -20,6 +21,8 @@ impl TreePrint {
     pub(super) fn take(root: &Path) -> Result<Self> {
         let mut paths = vec![root.to_path_buf()];
         list(root, &mut paths)?;
+        // The store has what was committed before, and the log of what this run did.
+        paths.retain(|path| !path.starts_with(root.join(".session-fs")));
         paths.sort();
         let mut hasher = blake3::Hasher::new();
         let mut files_count = 0;
