@@ -14,7 +14,8 @@ use workspace::{
     BaseHandle, BeginOptions, CommitOptions, CommitOutcome, Workspace, WorkspaceOptions,
 };
 
-const COMMITS: usize = 1_280;
+/// Few enough for the log of the calls to hold them all.
+const COMMITS: usize = 640;
 
 /// Commits so often in so many threads; tells how often the journal was flushed.
 fn run(threads: usize) -> usize {

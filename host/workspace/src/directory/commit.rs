@@ -28,6 +28,8 @@ use crate::workspace::check_limit;
 const ABORT_ROOM_BYTES: u64 = 16 << 10;
 /// Transactions in the journal from which on it is checkpointed.
 const PENDING_TRANSACTIONS_MAX: usize = 256;
+/// Bytes of the journal from which on the same is done: so much a recovery may have to go through.
+const PENDING_BYTES_MAX: u64 = 16 << 20;
 
 /// Commits a sealed session to a directory.
 pub(crate) fn commit(engine: &Arc<Engine>, request: Request<'_>) -> Result<CommitOutcome> {
@@ -397,8 +399,7 @@ fn unstage(store: &Store, transaction: &Transaction) {
 
 fn is_due(store: &Store) -> bool {
     let count = store.pending.lock().committed.len();
-    let journal = store.journal.lock();
-    count >= PENDING_TRANSACTIONS_MAX || journal.used_bytes() > journal.bytes() / 2
+    count >= PENDING_TRANSACTIONS_MAX || store.journal.lock().used_bytes() >= PENDING_BYTES_MAX
 }
 
 /// What an error of composing means: conflicts, when the base moved while it was read.
