@@ -45,7 +45,8 @@ pub(crate) struct Engine {
     entrance: Mutex<()>,
     timeline: Arc<Timeline>,
     transactions_count: AtomicU64,
-    worker: OnceLock<Option<Worker>>,
+    appliers: OnceLock<Option<Worker>>,
+    checkpointers: OnceLock<Option<Worker>>,
     audit: Arc<AuditLog>,
 }
 
@@ -110,7 +111,8 @@ impl Engine {
             entrance: Mutex::new(()),
             timeline: Arc::default(),
             transactions_count: AtomicU64::new(0),
-            worker: OnceLock::new(),
+            appliers: OnceLock::new(),
+            checkpointers: OnceLock::new(),
         });
         if let Err(error) = engine.recover_if_free() {
             engine.state.lock().doubt = Some(Doubt::Unusable(error));
@@ -318,7 +320,11 @@ impl Engine {
 
     /// Has something done by a thread of its own, or does it here when there is none.
     pub(super) fn defer(&self, job: Job) {
-        let refused = match self.worker.get_or_init(Worker::start) {
+        let worker = match &job {
+            Job::Apply(_) => &self.appliers,
+            Job::Checkpoint(_) => &self.checkpointers,
+        };
+        let refused = match worker.get_or_init(Worker::start) {
             Some(worker) => worker.hand_over(job).err(),
             None => Some(job),
         };

@@ -44,7 +44,13 @@ impl StoreFolder {
             dir => dir.map_err(|error| StoreError::io(STORE_NAME, error))?,
         };
         let Some(bytes) = read_small(&*dir, "store", IDENTITY_BYTES)? else {
-            return Ok(None);
+            return match is_used(&*dir)? {
+                false => Ok(None),
+                true => Err(StoreError::Damaged {
+                    what: "store".to_owned(),
+                    detail: "it is missing, and the folder holds what a store has kept".to_owned(),
+                }),
+            };
         };
         let identity = decode(&bytes)?;
         Self::with(dir, identity).map(Some)
@@ -102,6 +108,21 @@ impl StoreFolder {
     pub(crate) fn clear(&self, slot: &Name) -> io::Result<()> {
         remove_tree(&*self.staging, slot)
     }
+}
+
+/// Whether a folder holds what only a store that existed can have left: it is not made anew then.
+fn is_used(dir: &dyn Dir) -> Result<bool, StoreError> {
+    for kept in ["head", "audit", "sessions", "conflicts", "index.db"] {
+        match dir.stat(&name(kept)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            found => {
+                return found
+                    .map(|_| true)
+                    .map_err(|error| StoreError::io(kept, error));
+            }
+        }
+    }
+    Ok(false)
 }
 
 /// A name of the store's own.

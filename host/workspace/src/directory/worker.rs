@@ -1,5 +1,6 @@
-//! The thread that does what no caller waits for: it applies transactions that were acknowledged when
-//! they were recorded, and empties the journal when that is due.
+//! Threads that do what no caller waits for: one applies transactions that were acknowledged when they
+//! were recorded, another empties the journal when that is due. They are two, because a checkpoint
+//! waits for what is yet to be applied.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};

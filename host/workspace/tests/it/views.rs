@@ -151,6 +151,64 @@ fn a_durable_acknowledgement_is_seen_by_whoever_begins_then() {
     assert_eq!(scene.text("a"), "99");
 }
 
+/// Without its identity a store was made anew, and what it had kept was removed.
+#[test]
+fn a_store_that_lost_its_identity_is_left_alone() {
+    let scene = Scene::new(&[("a", "1")]);
+    let session = scene.begin();
+    session.write("a", b"2").expect("writes");
+    scene.applied(&session);
+    drop(session);
+    let Scene {
+        folder,
+        workspace,
+        base,
+    } = scene;
+    drop((workspace, base));
+    folder.remove_file(".session-fs/store").expect("removes");
+    let scene = Scene::over(folder);
+    let before = scene.whole_tree();
+    assert!(scene.base.trouble().is_some());
+    let session = scene.begin();
+    assert_eq!(session.read("a").expect("reading goes on"), b"2");
+    session.write("a", b"3").expect("writes");
+    let outcome = scene.workspace.commit(&session, &CommitOptions::default());
+    let error = outcome.expect_err("the store is damaged");
+    assert!(error.to_string().contains("store"), "{error}");
+    assert_eq!(scene.whole_tree(), before);
+}
+
+/// A checkpoint that came due waited for changes that were to be applied after it, by one thread.
+#[test]
+fn durable_acknowledgements_go_on_through_checkpoints() {
+    const THREADS: usize = 4;
+    const COMMITS: usize = 200;
+    let scene = Scene::on(&[], crate::acting::ActingDir::quiet);
+    let options = CommitOptions {
+        acknowledge: Acknowledge::Durable,
+        ..CommitOptions::default()
+    };
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let (scene, options) = (&scene, &options);
+            scope.spawn(move || {
+                for number in 0..COMMITS {
+                    let session = scene.begin();
+                    let path = format!("{thread}-{number}");
+                    session.write(&path, path.as_bytes()).expect("writes");
+                    let outcome = scene.workspace.commit(&session, options);
+                    assert!(
+                        matches!(outcome, Ok(CommitOutcome::Applied(_))),
+                        "{outcome:?}"
+                    );
+                }
+            });
+        }
+    });
+    scene.base.checkpoint().expect("checkpoints");
+    assert_eq!(scene.tree().len(), THREADS * COMMITS);
+}
+
 #[test]
 fn two_sessions_that_changed_one_file_are_merged() {
     let lines: String = (0..40).map(|line| format!("line {line}\n")).collect();
