@@ -111,8 +111,9 @@ impl StoreFolder {
 }
 
 /// Whether a folder holds what only a store that existed can have left: it is not made anew then.
+/// Every store has `audit` from its first commit or session on.
 fn is_used(dir: &dyn Dir) -> Result<bool, StoreError> {
-    for kept in ["head", "audit", "sessions", "conflicts", "index.db"] {
+    for kept in ["head", "audit", "conflicts", "index.db"] {
         match dir.stat(&name(kept)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             found => {
