@@ -12,6 +12,7 @@ mod header;
 mod identity;
 mod limits;
 mod open;
+mod pair;
 mod scan;
 
 use std::fmt;
@@ -22,6 +23,7 @@ use crate::disk::File;
 pub use error::JournalError;
 pub use identity::StoreIdentity;
 pub use limits::JournalLimits;
+pub use pair::JournalPair;
 
 use frame::{ALIGN_BYTES, ALIGN_LEN, FrameHead, Salt, frame_bytes};
 use header::{Chosen, Header, choose, slot_offset};
@@ -156,6 +158,21 @@ impl Journal {
         if self.is_empty() {
             return Ok(());
         }
+        self.begin_epoch()
+    }
+
+    /// Begins an epoch whose first record continues one of another journal; this one is empty.
+    ///
+    /// One small write and one flush.
+    fn begin_at(&mut self, first_sequence: u64, last_digest: [u8; 32]) -> Result<()> {
+        self.check_usable()?;
+        debug_assert!(self.is_empty(), "its records would be lost");
+        self.next_sequence = first_sequence;
+        self.last_digest = last_digest;
+        self.begin_epoch()
+    }
+
+    fn begin_epoch(&mut self) -> Result<()> {
         let epoch = self.header.epoch.checked_add(1);
         let header = Header {
             epoch: epoch.ok_or(JournalError::Exhausted)?,
@@ -169,6 +186,15 @@ impl Journal {
         self.tail = AREA_START;
         self.tail_block = tail_block;
         Ok(())
+    }
+
+    /// Number of the first record of the epoch, and the digest of the one before it.
+    fn start(&self) -> (u64, [u8; 32]) {
+        (self.header.first_sequence, self.header.last_digest)
+    }
+
+    fn first_sequence(&self) -> u64 {
+        self.header.first_sequence
     }
 
     /// Whether there is no record since the last recycle.

@@ -26,5 +26,5 @@ pub mod journal;
 pub mod name;
 
 pub use digest::{Digest, Hasher, ParseDigestError};
-pub use journal::{Journal, JournalError, JournalLimits, StoreIdentity};
+pub use journal::{Journal, JournalError, JournalLimits, JournalPair, StoreIdentity};
 pub use name::{Name, NameError};

@@ -177,6 +177,12 @@ pub enum StoreError {
     /// The journal failed or is damaged.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// There is no room for a record, and none could be made: the change is not recorded.
+    #[error("no room in the journal could be made; nothing was recorded")]
+    NoRoom {
+        /// What failed.
+        source: Box<StoreError>,
+    },
     /// A record of the journal is authentic and makes no sense.
     #[error("record {sequence} of the journal cannot be read")]
     Record {
@@ -233,6 +239,7 @@ impl StoreError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Io { source, .. } => io_kind(source),
+            Self::NoRoom { source } => source.kind(),
             Self::Newer { .. } => ErrorKind::Invalid,
             _ => ErrorKind::Internal,
         }

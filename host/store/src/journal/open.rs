@@ -17,21 +17,23 @@ use crate::Name;
 use crate::disk::{Dir, File, RenameMode};
 
 impl Journal {
-    /// Creates the file `journal` in `dir`, filled with zeros, and flushes it with the directory.
+    /// Creates the file `name` in `dir`, filled with zeros, and flushes it with the directory.
     ///
-    /// It is made under the name `journal.new` and renamed, so a crash leaves a whole journal or none.
+    /// It is made under the name with `.new` behind it and renamed, so a crash leaves a whole journal
+    /// or none.
     ///
     /// # Errors
     ///
     /// `Exists`, `Limits`, or `Io`. The caller holds the lock of the store.
     pub fn create(
         dir: &Arc<dyn Dir>,
+        name: &Name,
         identity: &StoreIdentity,
         limits: &JournalLimits,
     ) -> Result<Self> {
         limits.check()?;
-        let (name, draft) = (file_name("journal"), file_name("journal.new"));
-        match dir.stat(&name) {
+        let draft = file_name(&format!("{name}.new"));
+        match dir.stat(name) {
             Ok(_) => return Err(JournalError::Exists),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(JournalError::io("look for")(error)),
@@ -54,7 +56,7 @@ impl Journal {
         };
         let journal = Self::at_start(file, identity, limits, header, 1);
         let created = journal.fill().and_then(|()| {
-            dir.rename(&draft, &**dir, &name, RenameMode::Replace)
+            dir.rename(&draft, &**dir, name, RenameMode::Replace)
                 .map_err(JournalError::io("rename"))
         });
         if let Err(error) = created {
@@ -67,7 +69,7 @@ impl Journal {
         Ok(journal)
     }
 
-    /// Opens the file `journal` in `dir` and returns every record since it was last recycled, in order.
+    /// Opens the file `name` in `dir` and returns every record since it was last recycled, in order.
     ///
     /// An append that was cut off by a crash is dropped from its first bad record on. Before anything is
     /// served, the newest header and the last batch are written once more, the rest of the area is filled
@@ -81,11 +83,12 @@ impl Journal {
     /// the limits are lower than those it was written with; `Io`.
     pub fn open(
         dir: &Arc<dyn Dir>,
+        name: &Name,
         identity: &StoreIdentity,
         limits: &JournalLimits,
     ) -> Result<(Self, Vec<Record>)> {
         limits.check()?;
-        let file = dir.open_writable(&file_name("journal")).map_err(|error| {
+        let file = dir.open_writable(name).map_err(|error| {
             if error.kind() == io::ErrorKind::NotFound {
                 return JournalError::Missing;
             }
@@ -159,7 +162,7 @@ impl Journal {
     }
 }
 
-fn file_name(text: &str) -> Name {
+pub(super) fn file_name(text: &str) -> Name {
     Name::new(text).expect("the names of the journal are valid")
 }
 

@@ -4,6 +4,7 @@ mod crashes;
 mod damage;
 mod failures;
 mod model;
+mod pair;
 mod shared;
 
 use std::sync::Arc;
@@ -33,11 +34,11 @@ pub(crate) const LIMITS: JournalLimits = JournalLimits {
 pub(crate) type Records = Vec<(u64, Vec<u8>)>;
 
 pub(crate) fn create(root: &Arc<dyn Dir>) -> Journal {
-    Journal::create(root, &IDENTITY, &LIMITS).expect("a new journal")
+    Journal::create(root, &name("journal"), &IDENTITY, &LIMITS).expect("a new journal")
 }
 
 pub(crate) fn try_open(root: &Arc<dyn Dir>) -> Result<(Journal, Records), JournalError> {
-    let (journal, records) = Journal::open(root, &IDENTITY, &LIMITS)?;
+    let (journal, records) = Journal::open(root, &name("journal"), &IDENTITY, &LIMITS)?;
     let records = records
         .into_iter()
         .map(|record| (record.sequence, record.payload))
@@ -215,7 +216,7 @@ fn a_journal_is_never_created_over_another() {
     ));
     crate::put(&*sandbox.root, "journal.new", "a draft that a crash left");
     create(&sandbox.root).append(&[b"kept"]).expect("room");
-    let again = Journal::create(&sandbox.root, &IDENTITY, &LIMITS);
+    let again = Journal::create(&sandbox.root, &name("journal"), &IDENTITY, &LIMITS);
     assert!(matches!(again, Err(JournalError::Exists)));
     assert_eq!(open(&sandbox.root).1, numbered(&["kept"]));
 }
@@ -245,7 +246,7 @@ fn limits_that_contradict_each_other_are_refused() {
             ..LIMITS
         },
     ] {
-        let refused = Journal::create(&sandbox.root, &IDENTITY, &limits);
+        let refused = Journal::create(&sandbox.root, &name("journal"), &IDENTITY, &limits);
         assert!(
             matches!(refused, Err(JournalError::Limits { .. })),
             "{limits:?}"
@@ -264,7 +265,7 @@ fn lower_limits_are_refused_and_lose_nothing() {
         record_bytes_max: 1499,
         ..LIMITS
     };
-    let refused = Journal::open(&sandbox.root, &IDENTITY, &lower);
+    let refused = Journal::open(&sandbox.root, &name("journal"), &IDENTITY, &lower);
     assert!(matches!(
         refused,
         Err(JournalError::RecordTooLong { bytes: 1500, .. })
@@ -274,7 +275,7 @@ fn lower_limits_are_refused_and_lose_nothing() {
         record_bytes_max: 1500,
         ..LIMITS
     };
-    let refused = Journal::open(&sandbox.root, &IDENTITY, &lower);
+    let refused = Journal::open(&sandbox.root, &name("journal"), &IDENTITY, &lower);
     assert!(matches!(
         refused,
         Err(JournalError::TooLong { bytes: 2048, .. })

@@ -1,7 +1,7 @@
-//! The checkpoint: what the journal holds becomes history and lasts without it, and the journal is
-//! empty again.
+//! The checkpoint: what a journal holds becomes history and lasts without it, and the journal is
+//! empty again. Commits go on meanwhile, into the other journal.
 //!
-//! **Invariants:** the journal is emptied only after the directory, the change files and the objects
+//! **Invariants:** a journal is emptied only after the directory, the change files and the objects
 //! are flushed; nothing leaves its slot before the change file that lists it is. A crash anywhere
 //! before the end leaves records that recovery does again and checkpoints.
 
@@ -14,7 +14,7 @@ use vfs::Digest;
 use super::apply::{Applied, Leftover, is_empty};
 use super::folder::{FILE_MODE, name};
 use super::marks::Head;
-use super::pending::{Pending, Progress};
+use super::pending::{Committed, Progress};
 use super::store::Store;
 use super::timeline::Timeline;
 use super::transaction::Transaction;
@@ -33,28 +33,70 @@ struct Kept<'a> {
 }
 
 impl Store {
-    /// Checkpoints all transactions; each is settled. Called while nobody writes to the journal.
+    /// Checkpoints every transaction that is recorded by now, after waiting until it is applied.
     pub(super) fn checkpoint(
         &self,
         root: &Arc<dyn Dir>,
         timeline: &Timeline,
     ) -> Result<(), StoreError> {
+        let _checkpointing = self.checkpointing.lock();
+        self.empty_retired(root, timeline)?;
+        let mut journal = self.journal.lock();
+        journal.switch()?;
+        self.note_journal(&mut journal);
+        drop(journal);
+        self.empty_retired(root, timeline)
+    }
+
+    /// The same for what is in the journal that is retired, if one is.
+    pub(super) fn checkpoint_retired(
+        &self,
+        root: &Arc<dyn Dir>,
+        timeline: &Timeline,
+    ) -> Result<(), StoreError> {
+        let _checkpointing = self.checkpointing.lock();
+        self.empty_retired(root, timeline)
+    }
+
+    fn empty_retired(&self, root: &Arc<dyn Dir>, timeline: &Timeline) -> Result<(), StoreError> {
         if self.is_poisoned() {
             return Err(StoreError::Poisoned);
         }
-        let mut pending = self.pending.lock();
-        let mut journal = self.journal.lock();
-        if pending.committed.is_empty() && journal.is_empty() {
+        let Some(mut retired) = self.journal.lock().take_retired() else {
             return Ok(());
-        }
-        debug_assert!(pending.is_settled(), "nothing is on its way");
-        let mut last = pending.last;
-        let mut kept = Vec::with_capacity(pending.committed.len());
-        for (sequence, committed) in &pending.committed {
-            let transaction = &committed.transaction;
+        };
+        let last = retired.next_sequence().saturating_sub(1);
+        self.wait_settled(last)?;
+        let (settled, before) = {
+            let pending = self.pending.lock();
+            (pending.through(last), pending.last)
+        };
+        let head = self.carry_out(root, timeline, &settled, (last, before))?;
+        retired.recycle()?;
+        self.clear(&settled);
+        self.pending.lock().forget(last, head.change);
+        self.journal.lock().give_back(retired);
+        // The next commit finds out when there is no room for it.
+        drop(self.reserve.hold());
+        Ok(())
+    }
+
+    /// Makes the transactions last without their records: `last` is the number of the last record,
+    /// `before` the change that was checkpointed before the first of them.
+    fn carry_out(
+        &self,
+        root: &Arc<dyn Dir>,
+        timeline: &Timeline,
+        settled: &[(u64, Committed)],
+        (last, before): (u64, Option<ChangeId>),
+    ) -> Result<Head, StoreError> {
+        let mut change = before;
+        let mut kept = Vec::with_capacity(settled.len());
+        for (sequence, committed) in settled {
+            let transaction = &*committed.transaction;
             if let Progress::Applied(applied) = &committed.state {
-                kept.push(self.keep(*sequence, last, transaction, applied)?);
-                last = Some(transaction.change_id);
+                kept.push(self.keep(*sequence, change, transaction, applied)?);
+                change = Some(transaction.change_id);
             }
         }
         let flush = || {
@@ -65,19 +107,11 @@ impl Store {
         for kept in kept {
             self.adopt(kept, timeline)?;
         }
-        let generation = journal.next_sequence().saturating_sub(1);
-        let head = Head {
-            generation,
-            change: last,
-        };
+        let generation = last;
+        let head = Head { generation, change };
         head.write(&self.folder.dir)?;
         flush()?;
-        journal.recycle()?;
-        self.clear(&pending);
-        pending.clear(last, generation);
-        // The next commit finds out when there is no room for it.
-        drop(self.reserve.hold());
-        Ok(())
+        Ok(head)
     }
 
     /// Writes the change file of a transaction, which lists what the slots hold.
@@ -242,8 +276,8 @@ impl Store {
     }
 
     /// Removes what is left in the slots. What cannot be removed is removed at the next opening.
-    fn clear(&self, pending: &Pending) {
-        for committed in pending.committed.values() {
+    fn clear(&self, settled: &[(u64, Committed)]) {
+        for (_, committed) in settled {
             if let Progress::Applied(applied) = &committed.state {
                 for leftover in &applied.leftovers {
                     drop(self.folder.clear(&leftover.slot));

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 
-use store::journal::JournalError;
+use parking_lot::MutexGuard;
+use store::journal::{JournalError, JournalPair};
 use vfs::{Conflict, Error, Sealed, VPath};
 
 use super::apply::Halt;
@@ -30,6 +31,8 @@ const ABORT_ROOM_BYTES: u64 = 16 << 10;
 const PENDING_TRANSACTIONS_MAX: usize = 256;
 /// Bytes of the journal from which on the same is done: so much a recovery may have to go through.
 const PENDING_BYTES_MAX: u64 = 16 << 20;
+/// Bytes of the journal from which on commits wait for the checkpoint of the other one.
+const JOURNAL_BYTES_PATIENCE: u64 = 2 * PENDING_BYTES_MAX;
 
 /// Commits a sealed session to a directory.
 pub(crate) fn commit(engine: &Arc<Engine>, request: Request<'_>) -> Result<CommitOutcome> {
@@ -231,7 +234,12 @@ pub(super) fn apply(
     match ended {
         Ok(()) => {
             let displaced = applied.displaced.clone();
-            settle(engine, store, sequence, Progress::Applied(applied));
+            settle(
+                engine,
+                store,
+                sequence,
+                Progress::Applied(Arc::new(applied)),
+            );
             Ok(Ended::Applied(displaced))
         }
         Err(Halt::Raced(path)) => take_back_recorded(engine, store, sequence, transaction, &path),
@@ -271,29 +279,55 @@ fn append(
         .map(|payload| payload.len() as u64)
         .collect();
     lens.push(ABORT_ROOM_BYTES);
-    let mut journal = store.journal.lock();
-    if !journal.fits(&lens) {
-        match journal.grow_for(&lens) {
-            Err(JournalError::Full { .. }) => {
-                drop(journal);
-                store.wait_settled()?;
-                store.checkpoint(engine.root(), engine.timeline())?;
-                journal = store.journal.lock();
-                if !journal.fits(&lens) {
-                    journal.grow_for(&lens)?;
-                }
-            }
-            grown => grown?,
-        }
-    }
-    let sequences = journal.append(&payloads)?;
-    drop(journal);
+    let mut journal = with_room(engine, store, &lens)?;
+    let sequences = journal.current().append(&payloads)?;
+    store.note_journal(&mut journal);
     let mut pending = store.pending.lock();
     for (sequence, transaction) in sequences.iter().zip(batch) {
         engine.timeline().record(*sequence, transaction);
         pending.commit(*sequence, transaction.clone());
     }
     Ok(sequences)
+}
+
+/// The journal, with room for records of these lengths.
+fn with_room<'s>(
+    engine: &Engine,
+    store: &'s Store,
+    lens: &[u64],
+) -> Result<MutexGuard<'s, JournalPair>, StoreError> {
+    loop {
+        let mut journal = store.journal.lock();
+        let is_far = journal.current().used_bytes() >= JOURNAL_BYTES_PATIENCE;
+        if !is_far || journal.current().is_empty() {
+            if journal.current().fits(lens) {
+                return Ok(journal);
+            }
+            match journal.current().grow_for(lens) {
+                Ok(()) => return Ok(journal),
+                Err(JournalError::Full { .. }) if !journal.current().is_empty() => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if journal.can_switch() {
+            journal.switch().map_err(|error| no_room(error.into()))?;
+            continue;
+        }
+        // Whoever checkpoints is behind the commits: they wait for it, or do it themselves.
+        drop(journal);
+        store
+            .checkpoint_retired(engine.root(), engine.timeline())
+            .map_err(no_room)?;
+    }
+}
+
+fn no_room(source: StoreError) -> StoreError {
+    match source {
+        StoreError::Poisoned => source,
+        source => StoreError::NoRoom {
+            source: Box::new(source),
+        },
+    }
 }
 
 /// Notes how a transaction ended.
@@ -321,6 +355,9 @@ fn unrecorded(
     error: Arc<StoreError>,
 ) -> WorkspaceError {
     if is_untouched(&error) {
+        if matches!(*error, StoreError::NoRoom { .. }) {
+            engine.poison();
+        }
         unstage(store, transaction);
         return WorkspaceError::Store {
             base: engine.name.clone(),
@@ -341,6 +378,7 @@ fn is_untouched(error: &StoreError) -> bool {
     matches!(
         error,
         StoreError::Poisoned
+            | StoreError::NoRoom { .. }
             | StoreError::Journal(JournalError::Full { .. } | JournalError::RecordTooLong { .. })
     )
 }
@@ -354,7 +392,11 @@ fn take_back_recorded(
     path: &VPath,
 ) -> Result<Ended> {
     // Not with a group: whoever leads one may be waiting for this transaction to settle.
-    let noted = store.journal.lock().append(&[&Entry::abort(sequence)]);
+    let noted = store
+        .journal
+        .lock()
+        .current()
+        .append(&[&Entry::abort(sequence)]);
     let taken_back = match noted {
         Ok(sequences) => {
             sequences
@@ -399,7 +441,7 @@ fn unstage(store: &Store, transaction: &Transaction) {
 
 fn is_due(store: &Store) -> bool {
     let count = store.pending.lock().committed.len();
-    count >= PENDING_TRANSACTIONS_MAX || store.journal.lock().used_bytes() >= PENDING_BYTES_MAX
+    count >= PENDING_TRANSACTIONS_MAX || store.used_bytes() >= PENDING_BYTES_MAX
 }
 
 /// What an error of composing means: conflicts, when the base moved while it was read.

@@ -337,8 +337,7 @@ impl Engine {
     pub(super) fn transaction_id(&self, store: &Store) -> u64 {
         const COUNT_BITS: u32 = 20;
         let count = self.transactions_count.fetch_add(1, Ordering::Relaxed);
-        let sequence = store.journal.lock().next_sequence();
-        (sequence << COUNT_BITS) | (count & ((1 << COUNT_BITS) - 1))
+        (store.next_sequence() << COUNT_BITS) | (count & ((1 << COUNT_BITS) - 1))
     }
 
     /// Refuses commits from now on: what is on the disk is in doubt.
@@ -384,18 +383,9 @@ impl Engine {
         }
     }
 
+    /// Checkpoints what is recorded by now. Commits go on meanwhile.
     pub(super) fn checkpoint_of(&self, store: &Store) -> Result<()> {
-        // Most of it is on the disk before anyone has to wait.
-        let flushed = self
-            .root()
-            .sync_fs()
-            .map_err(|error| StoreError::io("..", error));
-        let checkpointed = flushed.and_then(|()| {
-            store.group.pause(|| {
-                store.wait_settled()?;
-                store.checkpoint(self.root(), &self.timeline)
-            })
-        });
+        let checkpointed = store.checkpoint(self.root(), &self.timeline);
         checkpointed.map_err(|error| {
             self.poison();
             error.at(&self.name)
@@ -433,12 +423,10 @@ impl Engine {
     pub(crate) fn exclusively<T>(self: &Arc<Self>, act: impl FnOnce() -> T) -> Result<T> {
         let entered = self.enter()?;
         let store = &entered.store;
-        let done = store.group.pause(|| {
-            store.wait_settled()?;
-            store.checkpoint(self.root(), &self.timeline)?;
+        store.group.pause(|| {
+            self.checkpoint_of(store)?;
             Ok(act())
-        });
-        done.map_err(|error: StoreError| error.at(&self.name))
+        })
     }
 
     /// Whether an open session may still ask for an object.

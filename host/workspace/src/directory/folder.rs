@@ -59,7 +59,14 @@ impl StoreFolder {
     /// Makes the folders of a store; [`StoreFolder::seal`] is what makes it exist.
     pub(crate) fn prepare(root: &Arc<dyn Dir>, ids: &dyn IdSource) -> Result<Self, StoreError> {
         let dir = ensure(root, STORE_NAME)?;
-        for stale in ["store.new", "journal", "applied", "head", "reserve"] {
+        for stale in [
+            "store.new",
+            "journal",
+            "journal2",
+            "applied",
+            "head",
+            "reserve",
+        ] {
             remove(&*dir, stale)?;
         }
         let mut identity = StoreIdentity {

@@ -1,4 +1,4 @@
-//! The transactions that are in the journal and not yet checkpointed.
+//! The transactions that are in the journals and not yet checkpointed.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,19 +9,19 @@ use super::transaction::Transaction;
 use crate::change::{Change, ChangeId};
 
 /// A committed transaction.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Committed {
     pub(super) transaction: Arc<Transaction>,
     pub(super) state: Progress,
 }
 
 /// How far a committed transaction is.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Progress {
     /// It is on its way into the directory.
     Applying,
     /// It is in the directory.
-    Applied(Applied),
+    Applied(Arc<Applied>),
     /// It was taken back before the caller was told of it.
     Aborted,
 }
@@ -46,16 +46,19 @@ impl Pending {
             .insert(sequence, Committed { transaction, state });
     }
 
-    /// Notes how a transaction went on.
+    /// Notes how a transaction went on. One that is settled has no more use for its contents.
     pub(super) fn advance(&mut self, sequence: u64, state: Progress) {
         if let Some(committed) = self.committed.get_mut(&sequence) {
+            committed.transaction = Arc::new(committed.transaction.without_contents());
             committed.state = state;
         }
     }
 
-    /// Whether every transaction is in the directory or taken back.
-    pub(super) fn is_settled(&self) -> bool {
-        self.committed.values().all(Committed::is_settled)
+    /// Whether every transaction up to this number is in the directory or taken back.
+    pub(super) fn is_settled(&self, last: u64) -> bool {
+        self.committed
+            .range(..=last)
+            .all(|(_, one)| one.is_settled())
     }
 
     /// The last sequence number up to which every transaction is settled.
@@ -89,12 +92,23 @@ impl Pending {
         })
     }
 
-    /// Forgets all: they are checkpointed.
-    pub(super) fn clear(&mut self, last: Option<ChangeId>, generation: u64) {
-        self.committed.clear();
+    /// The transactions up to this number, all of which are settled.
+    pub(super) fn through(&self, last: u64) -> Vec<(u64, Committed)> {
+        let settled = self.committed.range(..=last);
+        settled
+            .map(|(number, one)| (*number, one.clone()))
+            .collect()
+    }
+
+    /// Forgets the transactions up to this number: they are checkpointed.
+    pub(super) fn forget(&mut self, last: u64, change: Option<ChangeId>) {
+        self.committed = self.committed.split_off(&last.saturating_add(1));
         self.touched.clear();
-        self.last = last.or(self.last);
-        self.generation = generation;
+        for committed in self.committed.values() {
+            self.touched.extend(paths(&committed.transaction.change));
+        }
+        self.last = change.or(self.last);
+        self.generation = last;
     }
 }
 

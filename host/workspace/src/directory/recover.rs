@@ -49,7 +49,7 @@ impl Store {
                 sequence,
                 match taken_back {
                     true => Progress::Aborted,
-                    false => Progress::Applied(applied),
+                    false => Progress::Applied(Arc::new(applied)),
                 },
             );
         }

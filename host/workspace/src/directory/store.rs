@@ -2,11 +2,11 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::{Condvar, Mutex};
 use store::disk::{Dir, Fingerprint};
-use store::journal::{Journal, JournalLimits, Record};
+use store::journal::{JournalLimits, JournalPair, Record};
 use vfs::reserved::STORE_NAME;
 
 use super::ability::Ability;
@@ -19,8 +19,8 @@ use super::transaction::Transaction;
 use crate::error::StoreError;
 use crate::ids::IdSource;
 
-/// Zero-filled when a store is made: room for some commits of usual size.
-const JOURNAL_BYTES_INITIAL: u64 = 4 << 20;
+/// Zero-filled when a store is made, twice: room for some commits of usual size.
+const JOURNAL_BYTES_INITIAL: u64 = 2 << 20;
 const JOURNAL_BYTES_MAX: u64 = 64 << 20;
 /// The contents of a record have at most 4 MiB, the change itself at most
 /// `WorkspaceLimits::change_bytes_max`.
@@ -32,11 +32,17 @@ pub(super) struct Store {
     pub(super) folder: StoreFolder,
     pub(super) ability: Ability,
     pub(super) reserve: Reserve,
-    pub(super) journal: Mutex<Journal>,
+    /// Locked before `pending` where both are.
+    pub(super) journal: Mutex<JournalPair>,
     pub(super) group: Group<Arc<Transaction>>,
     pub(super) pending: Mutex<Pending>,
     /// Told when a transaction is settled.
     pub(super) settled: Condvar,
+    /// Held by whoever checkpoints.
+    pub(super) checkpointing: Mutex<()>,
+    /// Number that the next record gets, and bytes of the current journal, as of the last append.
+    next_sequence: AtomicU64,
+    used_bytes: AtomicU64,
     pub(super) mark: AppliedMark,
     /// Which folder and which journal these are: somebody may take them away.
     place: (Fingerprint, Fingerprint),
@@ -52,7 +58,7 @@ impl Store {
         let Some(folder) = StoreFolder::find(root)? else {
             return Ok(None);
         };
-        let (journal, records) = Journal::open(&folder.dir, &folder.identity, &limits())?;
+        let (journal, records) = JournalPair::open(&folder.dir, &folder.identity, &limits())?;
         let store = Self::with(folder, journal, boot)?;
         Ok(Some((store, records)))
     }
@@ -64,7 +70,7 @@ impl Store {
         boot: Option<[u8; 16]>,
     ) -> Result<Self, StoreError> {
         let folder = StoreFolder::prepare(root, ids)?;
-        let journal = Journal::create(&folder.dir, &folder.identity, &limits())?;
+        let journal = JournalPair::create(&folder.dir, &folder.identity, &limits())?;
         let store = Self::with(folder, journal, boot)?;
         store.folder.seal(root)?;
         Ok(store)
@@ -99,14 +105,14 @@ impl Store {
         self.poisoned.load(Ordering::Acquire)
     }
 
-    /// Waits until every recorded transaction is in the directory or taken back.
+    /// Waits until every transaction recorded up to this number is in the directory or taken back.
     ///
     /// # Errors
     ///
     /// `Poisoned` when one of them never will be.
-    pub(super) fn wait_settled(&self) -> Result<(), StoreError> {
+    pub(super) fn wait_settled(&self, last: u64) -> Result<(), StoreError> {
         let mut pending = self.pending.lock();
-        while !pending.is_settled() && !self.is_poisoned() {
+        while !pending.is_settled(last) && !self.is_poisoned() {
             self.settled.wait(&mut pending);
         }
         match self.is_poisoned() {
@@ -115,19 +121,39 @@ impl Store {
         }
     }
 
+    /// Notes how far the journal is, for those who do not wait for it.
+    pub(super) fn note_journal(&self, journal: &mut JournalPair) {
+        let (next, used) = (journal.next_sequence(), journal.current().used_bytes());
+        self.next_sequence.store(next, Ordering::Release);
+        self.used_bytes.store(used, Ordering::Release);
+    }
+
+    /// Number that the next record got when this was last known, or a later one.
+    pub(super) fn next_sequence(&self) -> u64 {
+        self.next_sequence.load(Ordering::Acquire)
+    }
+
+    /// Bytes of the journal that is written to, as far as is known.
+    pub(super) fn used_bytes(&self) -> u64 {
+        self.used_bytes.load(Ordering::Acquire)
+    }
+
     fn with(
         folder: StoreFolder,
-        journal: Journal,
+        mut journal: JournalPair,
         boot: Option<[u8; 16]>,
     ) -> Result<Self, StoreError> {
         let ability = Ability::probe(&folder.staging);
         let head = Head::read(&*folder.dir)?;
         let mut pending = Pending::default();
-        pending.clear(head.change, head.generation);
+        pending.forget(head.generation, head.change);
         Ok(Self {
             ability: ability.map_err(|error| StoreError::io("staging", error))?,
             reserve: Reserve::open(&*folder.dir)?,
             mark: AppliedMark::open(&*folder.dir, boot)?,
+            next_sequence: AtomicU64::new(journal.next_sequence()),
+            used_bytes: AtomicU64::new(journal.current().used_bytes()),
+            checkpointing: Mutex::new(()),
             journal: Mutex::new(journal),
             group: Group::default(),
             pending: Mutex::new(pending),

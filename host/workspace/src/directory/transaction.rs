@@ -109,6 +109,14 @@ impl Transaction {
         &self.payload
     }
 
+    /// The same without the bytes of the record, which take the most memory.
+    pub(super) fn without_contents(&self) -> Self {
+        Self {
+            payload: Arc::default(),
+            ..self.clone()
+        }
+    }
+
     /// How long the change record in it is.
     pub(super) fn change_bytes(&self) -> usize {
         self.change_bytes

@@ -1,4 +1,5 @@
-//! A disk on which somebody else acts: a hook runs before each call, and flushing costs nothing.
+//! A disk on which somebody else acts: a hook runs before each call, and flushing costs nothing where
+//! nothing but time depends on it.
 
 use std::any::Any;
 use std::fmt;
@@ -21,13 +22,24 @@ pub(crate) struct ActingDir {
 
 struct Shared {
     hook: Hook,
+    flushes: bool,
     calls_count: AtomicU64,
 }
 
 impl ActingDir {
     pub(crate) fn wrap(inner: Arc<dyn Dir>, hook: Hook) -> Arc<dyn Dir> {
+        Self::with(inner, hook, false)
+    }
+
+    /// The same on a disk that flushes.
+    pub(crate) fn flushing(inner: Arc<dyn Dir>, hook: Hook) -> Arc<dyn Dir> {
+        Self::with(inner, hook, true)
+    }
+
+    fn with(inner: Arc<dyn Dir>, hook: Hook, flushes: bool) -> Arc<dyn Dir> {
         let shared = Shared {
             hook,
+            flushes,
             calls_count: AtomicU64::new(0),
         };
         Arc::new(Self {
@@ -119,12 +131,18 @@ impl Dir for ActingDir {
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.call("sync");
+        let inner = self.call("sync");
+        if self.shared.flushes {
+            return inner.sync();
+        }
         Ok(())
     }
 
     fn sync_fs(&self) -> io::Result<()> {
-        self.call("sync_fs");
+        let inner = self.call("sync_fs");
+        if self.shared.flushes {
+            return inner.sync_fs();
+        }
         Ok(())
     }
 

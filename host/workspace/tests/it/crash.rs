@@ -7,3 +7,5 @@ pub(crate) mod workload;
 
 #[cfg(test)]
 mod cases;
+#[cfg(test)]
+mod meanwhile;

@@ -12,13 +12,13 @@ use session_fs_workspace::{
 };
 use store::disk::crash::{CrashOptions, Node};
 use store::disk::{CrashDisk, Dir, File, FileKind};
-use store::{Journal, JournalLimits, Name, StoreIdentity};
+use store::{JournalLimits, JournalPair, Name, StoreIdentity};
 use vfs::Session;
 
 /// What a disk holds, by path.
 pub(crate) type Nodes = BTreeMap<String, Node>;
 
-/// Length of the journal of a prepared disk.
+/// Length of each journal of a prepared disk.
 const JOURNAL_BYTES: u64 = 16 << 10;
 
 pub(crate) fn name(text: &str) -> Name {
@@ -88,7 +88,7 @@ pub(crate) fn prepared(files: &[(&str, &str)], options: CrashOptions) -> CrashDi
     for item in changes.list(9).expect("lists").items {
         changes.unlink(&item.name).expect("removes");
     }
-    for file in ["head", "journal"] {
+    for file in ["head", "journal", "journal2"] {
         store.unlink(&name(file)).expect("removes");
     }
     let limits = JournalLimits {
@@ -96,7 +96,7 @@ pub(crate) fn prepared(files: &[(&str, &str)], options: CrashOptions) -> CrashDi
         bytes_max: 64 << 20,
         record_bytes_max: 48 << 20,
     };
-    drop(Journal::create(&store, &identity(&store), &limits).expect("a journal"));
+    drop(JournalPair::create(&store, &identity(&store), &limits).expect("journals"));
     root.sync_fs().expect("flushes");
     disk.fork()
 }
@@ -130,7 +130,7 @@ pub(crate) fn read(file: &dyn File) -> Vec<u8> {
     bytes
 }
 
-/// Everything on a disk but the journal, and the reserve with its megabytes of nothing.
+/// Everything on a disk but the journals, and the reserve with its megabytes of nothing.
 pub(crate) fn nodes(disk: &CrashDisk) -> Nodes {
     let mut nodes = Nodes::new();
     collect(&disk.root(), "", &mut nodes);
@@ -140,7 +140,12 @@ pub(crate) fn nodes(disk: &CrashDisk) -> Nodes {
 fn collect(dir: &Arc<dyn Dir>, prefix: &str, nodes: &mut Nodes) {
     for item in dir.list(10_000).expect("lists").items {
         let path = format!("{prefix}{}", item.name);
-        if [".session-fs/journal", ".session-fs/reserve"].contains(&path.as_str()) {
+        let unseen = [
+            ".session-fs/journal",
+            ".session-fs/journal2",
+            ".session-fs/reserve",
+        ];
+        if unseen.contains(&path.as_str()) {
             continue;
         }
         let mode = dir.stat(&item.name).expect("is there").mode;

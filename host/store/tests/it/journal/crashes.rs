@@ -8,6 +8,7 @@ use session_fs_store::{Journal, JournalError};
 
 use super::failures::{Told, workload};
 use super::{IDENTITY, LIMITS, Records, open, try_open};
+use crate::name;
 
 /// Pieces in which the disk writes: coarse as disks do, and fine enough to tear every header.
 const SECTORS_BYTES: [usize; 3] = [4096, 512, 64];
@@ -20,7 +21,7 @@ fn disk(sector_bytes: usize) -> CrashDisk {
 }
 
 fn create_and_work(root: &Arc<dyn Dir>, told: &mut Told) -> Result<(), JournalError> {
-    Journal::create(root, &IDENTITY, &LIMITS)?;
+    Journal::create(root, &name("journal"), &IDENTITY, &LIMITS)?;
     workload(root, told)
 }
 

@@ -4,7 +4,7 @@ use session_fs_store::disk::RealDir;
 use session_fs_store::{Journal, JournalError, StoreIdentity};
 
 use super::{AREA, IDENTITY, LIMITS, Records, bytes, create, numbered, open, set_bytes, try_open};
-use crate::Sandbox;
+use crate::{Sandbox, name};
 
 /// Length of the record of a payload of at most 56 bytes.
 const FRAME: usize = 192;
@@ -335,7 +335,7 @@ fn foreign_and_newer_journals_are_refused_by_name() {
     let (sandbox, _, whole) = three_batches();
     for (id, key) in [(*b"another store id", IDENTITY.key), (IDENTITY.id, [8; 32])] {
         let other = StoreIdentity { id, key };
-        let refused = Journal::open(&sandbox.root, &other, &LIMITS);
+        let refused = Journal::open(&sandbox.root, &name("journal"), &other, &LIMITS);
         assert!(matches!(refused, Err(JournalError::Foreign)), "{refused:?}");
     }
     assert!(

@@ -7,7 +7,7 @@ use session_fs_store::disk::fault::{Fault, FaultError, FaultPlan};
 use session_fs_store::disk::{Dir, FaultDir, RealDir};
 
 use super::{Records, create, numbered, open, try_open};
-use crate::Sandbox;
+use crate::{Sandbox, name};
 
 /// What a run asked for, and what it was told.
 #[derive(Default)]
@@ -135,7 +135,12 @@ fn a_failed_create_leaves_a_whole_journal_or_none() {
         let sandbox = Sandbox::new(RealDir::open);
         let plan = FaultPlan::new(Fault::forever(index, FaultError::Errno(28)));
         let root = FaultDir::wrap(sandbox.root.clone(), plan.clone());
-        let result = session_fs_store::Journal::create(&root, &super::IDENTITY, &super::LIMITS);
+        let result = session_fs_store::Journal::create(
+            &root,
+            &name("journal"),
+            &super::IDENTITY,
+            &super::LIMITS,
+        );
         if plan.fired_count() == 0 {
             result.expect("nothing failed");
             assert!(index > 5, "create, write twice, flush twice, rename");

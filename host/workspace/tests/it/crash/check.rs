@@ -7,7 +7,7 @@ use session_fs_workspace::CommitOutcome;
 use session_fs_workspace::change::{ChangeFile, Version};
 use store::disk::crash::Node;
 use store::disk::{CrashDisk, Dir};
-use store::{Digest, Journal, JournalLimits};
+use store::{Digest, JournalLimits, JournalPair};
 
 use super::workload::Reached;
 use crate::rig::{self, Host, Nodes, below, visible};
@@ -123,9 +123,9 @@ impl Expected<'_> {
             bytes_max: 64 << 20,
             record_bytes_max: 48 << 20,
         };
-        let opened = Journal::open(&store, &rig::identity(&store), &limits);
-        let (_, records) = opened.expect("a journal");
-        assert!(records.is_empty(), "the journal is empty: {}", context());
+        let opened = JournalPair::open(&store, &rig::identity(&store), &limits);
+        let (_, records) = opened.expect("journals");
+        assert!(records.is_empty(), "the journals are empty: {}", context());
         let history = History::read(&store, nodes, context);
         history.check(self, generation, context);
         if self.is_orderly {

@@ -1,0 +1,182 @@
+//! Commits that are made while a checkpoint runs, and a crash at any call of either.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+use session_fs_workspace::CommitOutcome;
+use store::disk::CrashDisk;
+use store::disk::crash::{CrashOptions, EntryOrder};
+
+use super::check::{Expected, Restart};
+use super::workload::{Operation, Reached, START, act};
+use crate::acting::{ActingDir, Hook};
+use crate::rig::{self, Host, Nodes};
+
+/// Calls by which a checkpoint takes its turn and looks whether the store is still the same one:
+/// nobody commits meanwhile.
+const ENTERING_CALLS: u64 = 4;
+
+/// Done by whoever makes a call of the checkpoint.
+type Interlude = Box<dyn FnOnce() + Send>;
+
+/// What is committed before a checkpoint, and what while it runs.
+struct Scene {
+    before: Vec<Vec<Operation>>,
+    during: Vec<Vec<Operation>>,
+}
+
+/// How a run went.
+#[derive(Default)]
+struct Progress {
+    reached: Reached,
+    /// The tree before the first commit and after each, where it was asked for.
+    trees: Vec<Nodes>,
+}
+
+impl Scene {
+    /// Commits, checkpoints, and at the call `at` of the checkpoint commits what comes during it.
+    /// Returns how many calls on directories the checkpoint made.
+    fn run(&self, disk: &Arc<CrashDisk>, at: u64, record: bool) -> (Progress, u64) {
+        let progress = Arc::new(Mutex::new(Progress::default()));
+        let interlude: Arc<Mutex<Option<Interlude>>> = Arc::default();
+        let calls = Arc::new(AtomicU64::new(0));
+        let hook: Hook = {
+            let (interlude, calls) = (interlude.clone(), calls.clone());
+            Arc::new(move |_, _| {
+                let is_due = calls.fetch_add(1, Ordering::Relaxed) == at;
+                let due = interlude.lock().take_if(|_| is_due);
+                if let Some(act) = due {
+                    act();
+                }
+            })
+        };
+        let root = ActingDir::flushing(disk.root(), hook);
+        let Some(host) = Host::try_open(root, "worker", Some([1; 16])) else {
+            return (std::mem::take(&mut progress.lock()), 0);
+        };
+        let host = Arc::new(host);
+        let tree = |disk: &CrashDisk| rig::visible(&rig::nodes(disk));
+        if record {
+            progress.lock().trees.push(tree(disk));
+        }
+        let commit = {
+            let (host, progress, disk) = (host.clone(), progress.clone(), disk.clone());
+            move |operations: &[Operation]| {
+                let session = host.begin();
+                operations.iter().for_each(|one| act(&session, one));
+                let outcome = host.commit(&session);
+                let mut progress = progress.lock();
+                progress.reached.begun += 1;
+                if matches!(outcome, Ok(CommitOutcome::Applied(_))) {
+                    progress.reached.acknowledged += 1;
+                    if record {
+                        let tree = tree(&disk);
+                        progress.trees.push(tree);
+                    }
+                }
+                outcome.is_ok()
+            }
+        };
+        if self.before.iter().all(|operations| commit(operations)) {
+            let during = self.during.clone();
+            let act = move || {
+                // After the first failure nothing more is asked for.
+                let _ = during.iter().all(|operations| commit(operations));
+            };
+            *interlude.lock() = Some(Box::new(act));
+            calls.store(0, Ordering::Relaxed);
+            drop(host.base.checkpoint());
+        }
+        // What was not due any more is not done.
+        drop(interlude.lock().take());
+        let count = calls.load(Ordering::Relaxed);
+        (std::mem::take(&mut progress.lock()), count)
+    }
+
+    /// Crashes at every call of every way to interleave them; returns the count of disks.
+    fn sweep(&self, label: &str, options: CrashOptions, random_count: u64) -> u64 {
+        let disk = rig::prepared(START, options);
+        let mut states_count = 0;
+        let (_, checkpoint_calls) = self.run(&Arc::new(disk.fork()), u64::MAX, false);
+        assert!(checkpoint_calls > 10, "{checkpoint_calls}");
+        for at in ENTERING_CALLS..checkpoint_calls {
+            let rehearsal = Arc::new(disk.fork());
+            let (Progress { trees, reached }, _) = self.run(&rehearsal, at, true);
+            let all = self.before.len() + self.during.len();
+            assert_eq!(reached.acknowledged, all, "{label}, at {at}");
+            for call in 0..rehearsal.calls_count() {
+                let crashing = Arc::new(disk.fork());
+                crashing.crash_at(call);
+                let (Progress { reached, .. }, _) = self.run(&crashing, at, false);
+                let expected = Expected {
+                    trees: &trees,
+                    reached,
+                    restart: Restart::Machine,
+                    is_orderly: options.entry_order != EntryOrder::Any,
+                };
+                for number in 0..random_count {
+                    let (choices, found) = crashing.random_crash(call * 1_000 + number);
+                    expected.check(&found, &|| {
+                        let last = crashing.log();
+                        let last = last.last();
+                        format!("{label}, at {at}, call {call} {last:?}, {choices}")
+                    });
+                    states_count += 1;
+                }
+            }
+        }
+        states_count
+    }
+}
+
+fn write(path: &str, content: &str) -> Operation {
+    Operation::Write(path.to_owned(), content.as_bytes().to_vec())
+}
+
+fn remove(path: &str) -> Operation {
+    Operation::Remove(path.to_owned())
+}
+
+fn options(entry_order: EntryOrder) -> CrashOptions {
+    CrashOptions {
+        entry_order,
+        ..CrashOptions::default()
+    }
+}
+
+#[test]
+fn what_is_checkpointed_changes_again() {
+    let scene = Scene {
+        before: vec![
+            vec![write("f", "one"), write("a/n", "new")],
+            vec![remove("b/f")],
+        ],
+        during: vec![
+            vec![write("f", "two"), write("a/n", "newer"), write("b/f", "f")],
+            vec![write("f", "f before"), remove("a/n")],
+        ],
+    };
+    for order in [EntryOrder::Dependent, EntryOrder::Any] {
+        let states_count = scene.sweep("again", options(order), 1);
+        assert!(states_count > 1_500, "{order:?}: {states_count}");
+    }
+}
+
+#[test]
+fn directories_come_and_go_while_others_are_checkpointed() {
+    let scene = Scene {
+        before: vec![vec![
+            remove("a/c"),
+            Operation::MakeDirectory("new".to_owned()),
+            write("new/g", "g"),
+        ]],
+        during: vec![vec![
+            Operation::MakeDirectory("a/c".to_owned()),
+            write("a/c/h", "back"),
+            remove("new"),
+        ]],
+    };
+    let states_count = scene.sweep("directories", options(EntryOrder::Dependent), 2);
+    assert!(states_count > 1_500, "{states_count}");
+}
