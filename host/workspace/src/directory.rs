@@ -23,6 +23,7 @@ mod transaction;
 mod reserve;
 
 mod apply;
+mod carried;
 mod compare;
 mod redo;
 mod takeback;

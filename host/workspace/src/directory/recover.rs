@@ -8,6 +8,7 @@ use store::disk::Dir;
 use store::journal::Record;
 
 use super::apply::{Applied, Applier, Halt};
+use super::carried::put_back_carried;
 use super::folder::ENTRIES_MAX;
 use super::mover::Mover;
 use super::pending::Progress;
@@ -34,6 +35,8 @@ impl Store {
     ) -> Result<(), StoreError> {
         let (committed, aborted) = entries(records)?;
         let applied_sequence = self.mark.read()?;
+        self.put_back(root, &committed, &aborted, applied_sequence)
+            .map_err(failure)?;
         let mut known = Known::default();
         for (sequence, transaction) in &committed {
             let (sequence, taken_back) = (*sequence, aborted.contains(sequence));
@@ -55,6 +58,21 @@ impl Store {
         }
         self.checkpoint(root, timeline)?;
         self.clear_staging()
+    }
+
+    /// Puts back the directories that transactions which are to be done again carried away.
+    fn put_back(
+        &self,
+        root: &Arc<dyn Dir>,
+        committed: &[(u64, Arc<Transaction>)],
+        aborted: &HashSet<u64>,
+        applied_sequence: u64,
+    ) -> Result<(), Halt> {
+        let again = committed
+            .iter()
+            .filter(|(sequence, _)| *sequence > applied_sequence && !aborted.contains(sequence));
+        let hands = again.map(|(_, transaction)| self.applier(root, transaction));
+        put_back_carried(&mut hands.collect::<Vec<_>>())
     }
 
     fn redo<'t>(

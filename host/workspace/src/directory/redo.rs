@@ -22,7 +22,7 @@ use super::transaction::{Content, Transaction, slot_prefix};
 type Standing<'s> = (Arc<dyn Dir>, &'s Name, Fingerprint);
 
 /// Endings of slots, for objects that an interrupted recovery left in the first ones.
-const ENDINGS: [&str; 9] = ["", "a", "b", "c", "d", "e", "f", "g", "h"];
+pub(super) const ENDINGS: [&str; 9] = ["", "a", "b", "c", "d", "e", "f", "g", "h"];
 
 /// What recovery has found or made so far, over all transactions.
 #[derive(Debug, Default)]

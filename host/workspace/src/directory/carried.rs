@@ -1,0 +1,155 @@
+//! Directories that a change removed and the disk carried away with what was to leave them first.
+//!
+//! A disk may keep the removal of a directory and lose what was done in it before. Such directories
+//! are put back before anything is done again: every object is then where the journal says that it
+//! stood.
+
+use std::io;
+
+use store::disk::FileKind;
+use vfs::{Kind, Name, VPath};
+
+use super::apply::{Applier, Halt, failed, is_empty};
+use super::compare::{Likeness, compare};
+use super::fingerprint::is_absence;
+use super::plan::{Action, Item, Step, steps};
+use super::redo::ENDINGS;
+use super::transaction::Content;
+
+/// Puts back what the transactions of these hands, in the order of the journal, carried away.
+pub(super) fn put_back_carried(hands: &mut [Applier<'_>]) -> Result<(), Halt> {
+    for first in 0..hands.len() {
+        let transaction = hands[first].transaction;
+        let steps = steps(transaction);
+        let mut removed = Vec::new();
+        // Parents first.
+        for step in steps.iter().rev() {
+            if let Some(slot) = removed_directory(&hands[first], step)? {
+                removed.push((step, slot));
+            }
+        }
+        let full = |(step, slot): &(&Step<'_>, Name)| {
+            let empty = is_empty(&**hands[first].mover.staging, slot);
+            empty
+                .map(|empty| !empty)
+                .map_err(|error| failed(step, error))
+        };
+        let mut needed: Vec<&VPath> = Vec::new();
+        for one in &removed {
+            if full(one)? {
+                needed.push(one.0.path);
+            }
+        }
+        removed.retain(|(step, _)| needed.iter().any(|path| path.starts_with(step.path)));
+        for (step, slot) in removed {
+            make_way(&mut hands[first..], step)?;
+            put_back(&mut hands[first], step, &slot)?;
+        }
+    }
+    Ok(())
+}
+
+/// The slot of a directory that the step removes, when there is one in it.
+fn removed_directory(applier: &Applier<'_>, step: &Step<'_>) -> Result<Option<Name>, Halt> {
+    let Action::TakeOut {
+        index,
+        kind: Kind::Directory,
+        moved: false,
+        ..
+    } = step.action
+    else {
+        return Ok(None);
+    };
+    let base = applier.transaction.out_slot(index);
+    for ending in ENDINGS {
+        let slot = super::folder::name(&format!("{base}{ending}"));
+        match applier.mover.staging.stat(&slot) {
+            Err(error) if is_absence(&error) => {}
+            found => {
+                let found = found.map_err(|error| failed(step, error))?;
+                if found.kind == FileKind::Directory {
+                    return Ok(Some(slot));
+                }
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn put_back(applier: &mut Applier<'_>, step: &Step<'_>, slot: &Name) -> Result<(), Halt> {
+    applier.walker.forget();
+    let Some((dir, name)) = applier.place_if_there(step)? else {
+        return Ok(());
+    };
+    match applier.mover.put_down(slot, (&*dir, name)) {
+        // Somebody took the place after the commit, or the disk lost less than that.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        done => done.map_err(|error| failed(step, error)),
+    }
+}
+
+/// Takes what this transaction or a later one put at a path away from there: it is put there again.
+fn make_way(hands: &mut [Applier<'_>], step: &Step<'_>) -> Result<(), Halt> {
+    for applier in hands {
+        let transaction = applier.transaction;
+        for own in steps(transaction)
+            .iter()
+            .filter(|own| own.path == step.path)
+        {
+            applier.walker.forget();
+            match &own.action {
+                Action::MakeDirectory => remove_if_empty(applier, own)?,
+                Action::PutNew { item } | Action::Exchange { item, .. } => {
+                    take_own(applier, own, item)?;
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+fn remove_if_empty(applier: &mut Applier<'_>, step: &Step<'_>) -> Result<(), Halt> {
+    use io::ErrorKind::{DirectoryNotEmpty, NotADirectory};
+    let Some((dir, name)) = applier.place_if_there(step)? else {
+        return Ok(());
+    };
+    match dir.rmdir(name) {
+        Err(error) if matches!(error.kind(), DirectoryNotEmpty | NotADirectory) => Ok(()),
+        Err(error) if is_absence(&error) => Ok(()),
+        done => done.map_err(|error| failed(step, error)),
+    }
+}
+
+/// Takes a new version out into a slot of its own, from where it is put down again.
+fn take_own(applier: &mut Applier<'_>, step: &Step<'_>, item: &Item<'_>) -> Result<(), Halt> {
+    let Some((dir, name)) = applier.place_if_there(step)? else {
+        return Ok(());
+    };
+    let now = match dir.stat(name) {
+        Err(error) if is_absence(&error) => return Ok(()),
+        now => now.map_err(|error| failed(step, error))?,
+    };
+    let likeness = compare(applier.transaction, item, &*dir, name, &now);
+    if likeness.map_err(|error| failed(step, error))? == Likeness::Other {
+        return Ok(());
+    }
+    let base = applier.slot(item);
+    // What was staged before the record is found in the first slot only.
+    let endings = match item.content {
+        Content::Staged { .. } => &ENDINGS[..1],
+        _ => &ENDINGS[..],
+    };
+    for ending in endings {
+        let slot = super::folder::name(&format!("{base}{ending}"));
+        match applier.mover.staging.stat(&slot) {
+            Ok(_) => {}
+            Err(error) if is_absence(&error) => {
+                let taken = applier.mover.take_out((&*dir, name), &slot, &now);
+                return taken.map(drop).map_err(|error| failed(step, error));
+            }
+            Err(error) => return Err(failed(step, error)),
+        }
+    }
+    Ok(())
+}
