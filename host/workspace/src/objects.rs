@@ -3,17 +3,20 @@
 //! **Invariant:** no byte of an object is handed out before all of them were found to have the
 //! digest that was asked for. What history keeps gets here by rename, without a copy.
 
+mod placing;
 #[cfg(test)]
 mod tests;
 
 #[cfg(test)]
 pub(crate) use tests::adopt;
 
+pub(crate) use placing::Placing;
+
 use std::io;
 use std::sync::Arc;
 
 use store::digest::Hasher;
-use store::disk::{Dir, File, FileKind, RenameMode};
+use store::disk::{Dir, File, FileKind};
 use vfs::{Digest, Name};
 
 /// The folder of the store that holds the objects.
@@ -22,6 +25,7 @@ pub(crate) const OBJECTS_NAME: &str = "objects";
 const SHARD_ENTRIES_MAX: usize = 1 << 20;
 /// Bytes read at once: memory for a file of any size.
 const STEP_BYTES: usize = 256 << 10;
+const SMALL_STEP_BYTES: usize = 4 << 10;
 /// How often a file that is being written to is hashed again before that is an error.
 const ADOPT_ATTEMPTS_MAX: u32 = 3;
 /// Ends the name of a file of the store that is being written.
@@ -99,33 +103,6 @@ impl Objects {
         hash_still(&*from.open(from_name)?, from_name)
     }
 
-    /// Moves the file `from_name` of `from`, which has this digest, to its place by rename; when the
-    /// object is there already, removes `from_name`.
-    ///
-    /// A file that others may still reach by a second name is copied instead, so that the object
-    /// stays what it is. Nothing is flushed here.
-    ///
-    /// # Errors
-    ///
-    /// After any error `from_name` is still there, or the object is in its place.
-    pub(crate) fn place(
-        &self,
-        from: &dyn Dir,
-        from_name: &Name,
-        digest: &Digest,
-    ) -> io::Result<()> {
-        let (shard_name, object_name) = names(digest);
-        if self.is_sound(digest)? {
-            return from.unlink(from_name);
-        }
-        let shard = open_or_make(&*self.dir, &shard_name)?;
-        if is_sole(from, from_name)? {
-            return from.rename(from_name, &*shard, &object_name, RenameMode::Replace);
-        }
-        copy_in(&*from.open(from_name)?, &*shard, &object_name, digest)?;
-        from.unlink(from_name)
-    }
-
     /// Reads a whole object of at most `bytes_max` bytes.
     ///
     /// # Errors
@@ -143,7 +120,7 @@ impl Objects {
             return Err(too_large(size));
         }
         let mut bytes = Vec::new();
-        let (found, size) = each_step(&*file, &mut |step| {
+        let (found, size) = each_step(&*file, size, &mut |step| {
             // It may have grown since it was measured.
             if bytes.len() as u64 + step.len() as u64 > bytes_max {
                 return Err(too_large(bytes_max.saturating_add(1)));
@@ -164,7 +141,8 @@ impl Objects {
     /// As [`ObjectError`] says.
     pub(crate) fn verify(&self, digest: &Digest) -> Result<u64, ObjectError> {
         let file = self.open_object(digest)?;
-        let (found, size) = hash(&*file).map_err(|e| failed(digest, e))?;
+        let hashed = file.stat().and_then(|now| hash(&*file, now.size));
+        let (found, size) = hashed.map_err(|error| failed(digest, error))?;
         check(digest, found)?;
         Ok(size)
     }
@@ -246,15 +224,6 @@ impl Objects {
         }
     }
 
-    /// Whether the object is there with the right bytes.
-    fn is_sound(&self, digest: &Digest) -> io::Result<bool> {
-        match self.verify(digest) {
-            Ok(_) => Ok(true),
-            Err(ObjectError::Io { source, .. }) => Err(io::Error::new(source.kind(), source)),
-            Err(_) => Ok(false),
-        }
-    }
-
     fn open_object(&self, digest: &Digest) -> Result<Arc<dyn File>, ObjectError> {
         let (shard_name, object_name) = names(digest);
         let opened = self
@@ -290,13 +259,18 @@ impl StepError<io::Error> {
     }
 }
 
-/// Hands out a file step by step; returns the digest and the count of all bytes.
+/// Hands out a file of about this size step by step; returns the digest and the count of all bytes.
 fn each_step<E>(
     file: &dyn File,
+    size: u64,
     sink: &mut dyn FnMut(&[u8]) -> Result<(), E>,
 ) -> Result<(Digest, u64), StepError<E>> {
     let mut hasher = Hasher::new();
-    let mut buf = vec![0; STEP_BYTES];
+    // One byte more shows the end of a file that is as long as was said.
+    let whole = usize::try_from(size)
+        .unwrap_or(STEP_BYTES)
+        .saturating_add(1);
+    let mut buf = vec![0; whole.clamp(SMALL_STEP_BYTES, STEP_BYTES)];
     let mut offset = 0;
     loop {
         let len = file.read_at(&mut buf, offset).map_err(StepError::Read)?;
@@ -309,57 +283,21 @@ fn each_step<E>(
     }
 }
 
-fn hash(file: &dyn File) -> io::Result<(Digest, u64)> {
-    each_step(file, &mut |_| Ok(())).map_err(StepError::into_io)
+fn hash(file: &dyn File, size: u64) -> io::Result<(Digest, u64)> {
+    each_step(file, size, &mut |_| Ok(())).map_err(StepError::into_io)
 }
 
 /// Hashes a file that nobody writes to meanwhile.
 fn hash_still(file: &dyn File, file_name: &Name) -> io::Result<(Digest, u64)> {
     for _ in 0..ADOPT_ATTEMPTS_MAX {
         let before = file.stat()?;
-        let hashed = hash(file)?;
+        let hashed = hash(file, before.size)?;
         if file.stat()? == before {
             return Ok(hashed);
         }
     }
     let text = format!("'{file_name}' is written to while it is taken into history");
     Err(io::Error::new(io::ErrorKind::ResourceBusy, text))
-}
-
-/// Whether the file surely has no other name by which somebody could write to it.
-fn is_sole(from: &dyn Dir, from_name: &Name) -> io::Result<bool> {
-    match from.open_writable(from_name) {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-/// Copies a file to its place as an object.
-fn copy_in(
-    file: &dyn File,
-    shard: &dyn Dir,
-    object_name: &Name,
-    digest: &Digest,
-) -> io::Result<()> {
-    let unfinished = name(&format!("{object_name}{UNFINISHED_SUFFIX}"));
-    match shard.unlink(&unfinished) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let copy = shard.create(&unfinished, 0o600)?;
-    let mut offset = 0;
-    let copied = each_step(file, &mut |step| {
-        copy.write_at(step, offset)?;
-        offset += step.len() as u64;
-        Ok(())
-    });
-    let (found, _) = copied.map_err(StepError::into_io)?;
-    if found != *digest {
-        let text = "the file was written to while it was taken into history";
-        return Err(io::Error::new(io::ErrorKind::ResourceBusy, text));
-    }
-    shard.rename(&unfinished, shard, object_name, RenameMode::Replace)
 }
 
 fn check(digest: &Digest, found: Digest) -> Result<(), ObjectError> {

@@ -21,6 +21,7 @@ use super::transaction::Transaction;
 use crate::change::{ChangeFile, ChangeId, Preimage};
 use crate::commit::Displaced;
 use crate::error::StoreError;
+use crate::objects::Placing;
 
 /// Bytes of a change file that are read at once.
 const READ_STEP_BYTES: usize = 64 << 10;
@@ -104,8 +105,9 @@ impl Store {
             flushed.map_err(|error| StoreError::io("..", error))
         };
         flush()?;
+        let mut placing = self.folder.objects.placing();
         for kept in kept {
-            self.adopt(kept, timeline)?;
+            self.adopt(kept, &mut placing, timeline)?;
         }
         let generation = last;
         let head = Head { generation, change };
@@ -227,13 +229,18 @@ impl Store {
     }
 
     /// Makes objects of the files that the change file lists.
-    fn adopt(&self, mut kept: Kept<'_>, timeline: &Timeline) -> Result<(), StoreError> {
+    fn adopt(
+        &self,
+        mut kept: Kept<'_>,
+        placing: &mut Placing<'_>,
+        timeline: &Timeline,
+    ) -> Result<(), StoreError> {
         let staging = &*self.folder.staging;
         let mut is_changed = false;
         for (leftover, digest) in std::mem::take(&mut kept.slots) {
             let fail = |error| StoreError::io(&leftover.slot, error);
             if staging.stat(&leftover.slot).map_err(fail)? == leftover.taken {
-                let placed = self.folder.objects.place(staging, &leftover.slot, &digest);
+                let placed = placing.place(staging, &leftover.slot, &digest);
                 placed.map_err(fail)?;
                 timeline.keep(kept.file.generation, &leftover.path, digest);
                 continue;

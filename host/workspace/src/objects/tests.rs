@@ -55,7 +55,7 @@ fn read_all(objects: &Objects, digest: &Digest) -> Result<Vec<u8>, ObjectError> 
 /// Hashes a file and makes an object of it.
 pub(crate) fn adopt(objects: &Objects, from: &dyn Dir, file: &Name) -> io::Result<(Digest, u64)> {
     let (digest, size) = objects.hash(from, file)?;
-    objects.place(from, file, &digest)?;
+    objects.placing().place(from, file, &digest)?;
     Ok((digest, size))
 }
 
