@@ -3,14 +3,18 @@
 //!
 //! **Invariant:** an operation never fails on account of its log. What cannot be written is kept up
 //! to a bound, then counted, and the count becomes a line; [`AuditLog::ready`] fails meanwhile, and
-//! with it every commit. Contents are never logged.
+//! with it every commit. Contents are never logged. A process that is killed takes with it what was
+//! not written: nothing of a session that has ended, nor of what came before a commit.
 
 mod chain;
+mod core;
 mod error;
 mod export;
 mod line;
 mod observer;
+mod pump;
 mod read;
+mod record;
 mod retain;
 mod scan;
 mod text;
@@ -18,15 +22,15 @@ mod verify;
 mod writer;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use parking_lot::Mutex;
 use store::disk::Dir;
-use vfs::{Clock, Operation, Timestamp};
+use vfs::{Clock, Operation};
 
-use self::line::{Event, Identity, LogEvent, push_event, push_operation};
-use self::text::TimeText;
-use self::writer::{Refusal, Stamp, Writer};
+use self::core::{Core, Due};
+use self::line::{Event, Identity};
+use self::pump::Pump;
+use self::writer::Writer;
 
 pub use self::error::{AuditError, AuditResult};
 pub use self::export::ExportFormat;
@@ -41,10 +45,12 @@ pub use self::verify::{AuditFault, AuditVerdict, Verified, verify_folder};
 /// What an audit log may take.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditLimits {
-    /// Bytes of lines kept in memory while they cannot be written; what comes then is lost, and
-    /// counted. One line of at most 64 KiB may go over it.
+    /// Bytes kept in memory while they cannot be written; what comes then is lost, and counted. One
+    /// operation may go over it, and the lines that are made of what is kept take two or three times
+    /// as much while they are written.
     pub buffer_bytes_max: usize,
-    /// Bytes of lines in memory at which they are written out.
+    /// Bytes in memory at which they are written out: by a thread of the log, or by whoever is at
+    /// work once it is that much behind 16 times.
     pub write_bytes: usize,
     /// Bytes of a segment at which the next one begins.
     pub segment_bytes_max: u64,
@@ -67,7 +73,7 @@ impl Default for AuditLimits {
 /// Whether the log can be written.
 #[derive(Clone, Debug, Default)]
 pub struct AuditHealth {
-    /// Bytes of lines that are not written yet.
+    /// Bytes of operations and lines that are not written yet.
     pub pending_bytes: usize,
     /// Operations that were lost and have no line yet that says so.
     pub lost_count: u64,
@@ -77,37 +83,17 @@ pub struct AuditHealth {
 
 /// The audit log of one base. All methods may be called from any thread.
 pub struct AuditLog {
-    limits: AuditLimits,
-    clock: Arc<dyn Clock>,
-    state: Mutex<State>,
-}
-
-struct State {
-    /// Middles of lines, each with a line break, in order.
-    pending: Vec<u8>,
-    times: TimeText,
-    lost_count: u64,
-    failure: Option<AuditError>,
-    /// Pending bytes at which writing is tried next; after a failure not at every operation.
-    try_at_bytes: usize,
-    writer: Option<Writer>,
+    core: Arc<Core>,
+    /// Begun when there is first enough to write; `None` inside where the system has no thread.
+    pump: OnceLock<Option<Pump>>,
 }
 
 impl AuditLog {
     /// A log without a folder: lines are kept in memory until it is [attached](Self::attach) to one.
     pub fn detached(limits: AuditLimits, clock: Arc<dyn Clock>) -> Arc<Self> {
-        let state = State {
-            pending: Vec::new(),
-            times: TimeText::new(),
-            lost_count: 0,
-            failure: None,
-            try_at_bytes: limits.write_bytes,
-            writer: None,
-        };
         Arc::new(Self {
-            limits,
-            clock,
-            state: Mutex::new(state),
+            core: Arc::new(Core::new(limits, clock)),
+            pump: OnceLock::new(),
         })
     }
 
@@ -135,11 +121,8 @@ impl AuditLog {
     /// `Unwritten`; the log has its folder then and tries again later. Another process that is
     /// writing just now is no error.
     pub fn attach(&self, dir: Arc<dyn Dir>, key: &[u8; 32]) -> AuditResult<()> {
-        let mut state = self.state.lock();
-        if state.writer.is_none() {
-            state.writer = Some(Writer::new(dir, key));
-        }
-        match self.write_out(&mut state) {
+        self.core.attach(|| Writer::new(dir, key));
+        match self.core.write_out() {
             Err(AuditError::Busy) => Ok(()),
             written => written,
         }
@@ -147,7 +130,7 @@ impl AuditLog {
 
     /// Whether the log has its folder.
     pub fn is_attached(&self) -> bool {
-        self.state.lock().writer.is_some()
+        self.core.is_attached()
     }
 
     /// Writes what is pending to the files, where it outlives this process; not yet a loss of power.
@@ -156,7 +139,7 @@ impl AuditLog {
     ///
     /// `Unwritten`, `Busy`, `Detached`; everything is kept then.
     pub fn flush(&self) -> AuditResult<()> {
-        self.write_out(&mut self.state.lock())
+        self.core.write_out()
     }
 
     /// The same, and flushes the files to the disk.
@@ -165,12 +148,7 @@ impl AuditLog {
     ///
     /// As [`AuditLog::flush`].
     pub fn sync(&self) -> AuditResult<()> {
-        let mut state = self.state.lock();
-        self.write_out(&mut state)?;
-        let writer = state.writer.as_ref().ok_or(AuditError::Detached)?;
-        let synced = writer.sync().map_err(AuditError::unwritten);
-        state.failure = synced.as_ref().err().cloned();
-        synced
+        self.core.sync()
     }
 
     /// Writes what is pending, and tells whether a commit may be made: only when nothing is being
@@ -180,116 +158,59 @@ impl AuditLog {
     ///
     /// `Unwritten` when the disk fails, `Lost` when operations are missing that no line tells of.
     pub fn ready(&self) -> AuditResult<()> {
-        let mut state = self.state.lock();
-        match self.write_out(&mut state) {
-            Err(AuditError::Busy | AuditError::Detached) if state.lost_count > 0 => {
-                Err(AuditError::Lost {
-                    operations_count: state.lost_count,
-                })
-            }
-            Err(AuditError::Busy | AuditError::Detached) => Ok(()),
-            written => written,
+        let written = self.core.write_out();
+        match &written {
+            Err(AuditError::Busy | AuditError::Detached) => match self.core.health().lost_count {
+                0 => Ok(()),
+                operations_count => Err(AuditError::Lost { operations_count }),
+            },
+            _ => written,
         }
     }
 
     /// Whether the log can be written.
     pub fn health(&self) -> AuditHealth {
-        let state = self.state.lock();
-        AuditHealth {
-            pending_bytes: state.pending.len(),
-            lost_count: state.lost_count,
-            failure: state.failure.clone(),
+        self.core.health()
+    }
+
+    /// Keeps an operation; `now` writes it out at once.
+    fn note(&self, identity: &Arc<Identity>, operation: &Operation<'_>, now: bool) {
+        match self.core.keep(identity, operation) {
+            _ if now => self.write_out(),
+            due => self.write_if(due),
         }
     }
 
-    /// Keeps the line of an operation; `now` writes it out at once.
-    fn note(&self, identity: &Identity, operation: &Operation<'_>, now: bool) {
-        let mut state = self.state.lock();
-        let time = self.clock.now();
-        if self.has_room(&mut state, operation.calls) {
-            let State { pending, times, .. } = &mut *state;
-            push_operation(pending, (times, time), identity, operation);
-            pending.push(b'\n');
-        }
-        let due = now || state.pending.len() >= state.try_at_bytes;
-        if due && state.writer.is_some() {
-            // The failure is kept in the state, for `health` and `ready`.
-            drop(self.write_out(&mut state));
-        }
+    /// Keeps what the log says of a session.
+    fn note_event(&self, identity: &Arc<Identity>, event: &Event<'_>) {
+        let due = self.core.keep_event(identity, event);
+        self.write_if(due);
     }
 
-    /// Keeps a line that the log says of a session.
-    fn note_event(&self, identity: &Identity, event: &Event<'_>) {
-        let mut state = self.state.lock();
-        let time = self.clock.now();
-        if self.has_room(&mut state, event.calls) {
-            let State { pending, times, .. } = &mut *state;
-            push_event(pending, (times, time), identity, event);
-            pending.push(b'\n');
-        }
-    }
-
-    fn has_room(&self, state: &mut State, calls: u64) -> bool {
-        // A loss that has no line yet comes before what follows it.
-        let room = state.pending.len() < self.limits.buffer_bytes_max && state.lost_count == 0;
-        if !room {
-            state.lost_count = state.lost_count.saturating_add(calls);
-        }
-        room
-    }
-
-    fn write_out(&self, state: &mut State) -> AuditResult<()> {
-        let now = self.clock.now();
-        let written = self.try_write(state, now);
-        // Between processes that take turns, and before there is a folder, nothing is wrong.
-        state.failure = match &written {
-            Err(AuditError::Busy | AuditError::Detached) => state.failure.take(),
-            outcome => outcome.as_ref().err().cloned(),
-        };
-        state.try_at_bytes = state.pending.len() + self.limits.write_bytes;
-        written
-    }
-
-    fn try_write(&self, state: &mut State, now: Timestamp) -> AuditResult<()> {
-        let State {
-            pending,
-            times,
-            lost_count,
-            writer,
-            ..
-        } = state;
-        let writer = writer.as_mut().ok_or(AuditError::Detached)?;
-        loop {
-            let mut stamp = Stamp { times, now };
-            let appended = writer.append(pending, &self.limits, &mut stamp);
-            appended.map_err(|refusal| match refusal {
-                Refusal::Busy => AuditError::Busy,
-                Refusal::Io(error) => AuditError::unwritten(error),
-            })?;
-            if *lost_count == 0 {
-                return Ok(());
+    fn write_if(&self, due: Due) {
+        match due {
+            Due::Later => {}
+            Due::Now => self.write_out(),
+            Due::Soon => {
+                let pump = self.pump.get_or_init(|| Pump::start(self.core.clone()));
+                if !pump.as_ref().is_some_and(Pump::ask) {
+                    self.write_out();
+                }
             }
-            let event = Event {
-                calls: std::mem::take(lost_count),
-                ..Event::new(LogEvent::Lost)
-            };
-            stamp.push(pending, &event);
         }
     }
 
-    /// The folder and the key, after what is pending was written as far as it can be.
-    fn with_writer<R>(&self, run: impl FnOnce(&mut Writer) -> AuditResult<R>) -> AuditResult<R> {
-        let mut state = self.state.lock();
-        drop(self.write_out(&mut state));
-        run(state.writer.as_mut().ok_or(AuditError::Detached)?)
+    /// Writes what is pending for somebody who cannot be told of a failure; `health` and `ready` are.
+    fn write_out(&self) {
+        drop(self.core.write_out());
     }
 }
 
 impl Drop for AuditLog {
     fn drop(&mut self) {
-        let mut state = self.state.lock();
-        // Nobody is left to be told of a failure.
-        drop(self.write_out(&mut state));
+        // The thread ends before the last lines are written: nothing happens after this.
+        drop(self.pump.take());
+        self.write_out();
     }
 }
 

@@ -1,4 +1,4 @@
-//! One line of the audit log: encoded by hand, since every operation pays for it, and parsed back.
+//! One line of the audit log: encoded by hand, since there is one for every operation, and parsed back.
 //!
 //! `docs/formats.md` specifies it. The number and the chain are put around the middle of a line when
 //! it is written out, because only then is it known which line it follows.
@@ -9,7 +9,7 @@ use super::chain::{CHAIN_DIGITS, Chain};
 use super::text::{Cursor, TimeText, push_number, push_text};
 
 /// Bytes of a path as it is kept: what is longer is no valid path, and was refused.
-const PATH_BYTES_MAX: usize = 4_096;
+pub(super) const PATH_BYTES_MAX: usize = 4_096;
 /// Bytes of a session's id, an agent or a task as they are kept.
 const NAME_BYTES_MAX: usize = 256;
 /// Bytes of a line: two paths and three names, every byte of them escaped, and what is between.
@@ -104,6 +104,10 @@ impl Identity {
             push_field(&mut fields, field, value, NAME_BYTES_MAX);
         }
         Self(fields)
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<Self>() + self.0.len()
     }
 }
 

@@ -23,7 +23,7 @@ pub struct AuditSubject<'a> {
 /// Tells an [`AuditLog`] of the operations of one session.
 pub struct AuditObserver {
     log: Arc<AuditLog>,
-    identity: Identity,
+    identity: Arc<Identity>,
     base: String,
     life: Life,
     lines_count: AtomicU64,
@@ -60,7 +60,7 @@ impl AuditObserver {
         let (agent, task) = (metadata.agent.as_deref(), metadata.task_id.as_deref());
         Arc::new(Self {
             log: log.clone(),
-            identity: Identity::new(session, agent, task),
+            identity: Arc::new(Identity::new(session, agent, task)),
             base: (*base).to_owned(),
             life,
             lines_count: AtomicU64::new(0),
@@ -70,7 +70,7 @@ impl AuditObserver {
 
     /// Whether the session may have one more line; says so once when it may not.
     fn has_line(&self, operation: &Operation<'_>) -> bool {
-        let limit = self.log.limits.session_lines_max;
+        let limit = self.log.core.limits.session_lines_max;
         let count = self.lines_count.fetch_add(1, Ordering::Relaxed);
         if count < limit {
             return true;

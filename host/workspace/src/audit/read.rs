@@ -107,7 +107,8 @@ impl AuditLog {
         after: u64,
         each: &mut dyn FnMut(AuditEntry, &[u8]) -> AuditResult<bool>,
     ) -> AuditResult<()> {
-        let dir = self.with_writer(|writer| Ok(writer.dir.clone()))?;
+        let dir = self.core.with_writer(|_, writer, _| Ok(writer.dir.clone()));
+        let dir = dir?;
         let present = first_needed(&*dir, after).map_err(AuditError::unreadable)?;
         let mut number = None;
         for segment in present {

@@ -24,15 +24,10 @@ impl AuditLog {
     ///
     /// `Detached`, `Busy`, `Unwritten`; what was not removed is removed the next time.
     pub fn retain(&self, retention: &AuditRetention) -> AuditResult<u64> {
-        let mut state = self.state.lock();
-        self.write_out(&mut state)?;
-        let super::State { times, writer, .. } = &mut *state;
-        let writer = writer.as_mut().ok_or(AuditError::Detached)?;
-        let now = self.clock.now();
-        let retained = writer.retain(retention, &self.limits, &mut Stamp { times, now });
-        retained.map_err(|refusal| match refusal {
-            Refusal::Busy => AuditError::Busy,
-            Refusal::Io(error) => AuditError::unwritten(error),
+        self.core.with_writer(|written, writer, stamp| {
+            written?;
+            let retained = writer.retain(retention, &self.core.limits, stamp);
+            retained.map_err(AuditError::from)
         })
     }
 }

@@ -74,7 +74,7 @@ impl AuditLog {
     ///
     /// `Detached`, `Unreadable`. A log that was tampered with is no error but the verdict.
     pub fn verify(&self) -> AuditResult<Verified> {
-        self.with_writer(|writer| {
+        self.core.with_writer(|_, writer, _| {
             // Held when nobody else is writing, so that the head is not older than the lines.
             let _lock = writer.dir.try_lock();
             verify(&*writer.dir, &writer.chain).map_err(AuditError::unreadable)

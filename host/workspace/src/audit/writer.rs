@@ -71,6 +71,14 @@ impl Writer {
         }
     }
 
+    /// Whether everything is written and the head says so, as far as this process knows.
+    pub(super) fn is_settled(&self) -> bool {
+        self.notes.is_empty()
+            && self.torn.is_none()
+            && self.head.is_some()
+            && self.head_file.is_some()
+    }
+
     /// Appends lines, given by their middles, each with a line break; takes out what was written.
     pub(super) fn append(
         &mut self,

@@ -1,6 +1,7 @@
 //! The audit log from outside: what it tells of a session, by which rules it is read, kept and let go.
 
 mod faults;
+mod pace;
 mod tampering;
 
 use std::sync::Arc;
