@@ -28,6 +28,11 @@ fn settle_everything(folder: &Folder) {
         let base = workspace
             .directory(root.clone(), "file:///scene")
             .expect("a base");
+        // The commit before was applied, or its recovery has just completed it.
+        if folder.exists("e") {
+            folder.remove_file("e/b").expect("was created");
+            folder.rename("e", folder, "d").expect("was renamed");
+        }
         let begin = || {
             workspace
                 .begin(&base, BeginOptions::default())
@@ -41,10 +46,6 @@ fn settle_everything(folder: &Folder) {
         plan.arm(Fault::once(call, FaultError::Errno(5)));
         drop(workspace.commit(&session, &CommitOptions::default()));
         plan.arm(Fault::NEVER);
-        if folder.exists("e") {
-            folder.remove_file("e/b").expect("was created");
-            folder.rename("e", folder, "d").expect("was renamed");
-        }
         workspace.rollback(&idle).expect("rolls back");
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use parking_lot::MutexGuard;
 use store::journal::{JournalError, JournalPair};
-use vfs::{Conflict, Error, Sealed, VPath};
+use vfs::{Error, Sealed, VPath};
 
 use super::apply::Halt;
 use super::compose::Composer;
@@ -18,7 +18,7 @@ use super::reserve::INLINE_BYTES_MAX;
 use super::store::Store;
 use super::takeback::{Since, take_back};
 use super::transaction::{Entry, Transaction};
-use super::validate::Validator;
+use super::validate::{Failure, Validated, Validator};
 use super::walker::Walker;
 use super::worker::{Deferred, Job};
 use crate::commit::{Acknowledge, ChangeInfo, CommitOutcome, Displaced, Request, finish, stale};
@@ -38,7 +38,7 @@ const JOURNAL_BYTES_PATIENCE: u64 = 2 * PENDING_BYTES_MAX;
 pub(crate) fn commit(engine: &Arc<Engine>, request: Request<'_>) -> Result<CommitOutcome> {
     if !engine.has_store()? {
         // A commit that conflicts anyway makes no store.
-        let conflicts = validate(engine, &request)?;
+        let conflicts = validate(engine, &request)?.conflicts;
         if !conflicts.is_empty() {
             return Ok(CommitOutcome::Conflicted(conflicts));
         }
@@ -48,7 +48,10 @@ pub(crate) fn commit(engine: &Arc<Engine>, request: Request<'_>) -> Result<Commi
     let store = entered.store.clone();
     let store = &*store;
     let claim = engine.claim(footprint(&request));
-    let conflicts = validate(engine, &request)?;
+    let Validated {
+        conflicts,
+        immovable,
+    } = validate(engine, &request)?;
     if !conflicts.is_empty() {
         return Ok(CommitOutcome::Conflicted(conflicts));
     }
@@ -56,7 +59,7 @@ pub(crate) fn commit(engine: &Arc<Engine>, request: Request<'_>) -> Result<Commi
         Ok(transaction) => Arc::new(transaction),
         Err(error) => return moved_under(engine, &request, error),
     };
-    if let Err(error) = reserve(engine, store, &transaction) {
+    if let Err(error) = reserve(engine, store, &transaction, immovable) {
         unstage(store, &transaction);
         return Err(error);
     }
@@ -77,7 +80,7 @@ fn footprint(request: &Request<'_>) -> Footprint {
     footprint
 }
 
-fn validate(engine: &Engine, request: &Request<'_>) -> Result<Vec<Conflict>> {
+fn validate(engine: &Engine, request: &Request<'_>) -> Result<Validated> {
     let listing_entries_max = request.workspace.options.limits.listing_entries_max;
     let set = request.sealed.change_set();
     let mut validator = Validator::new(engine.root(), set, listing_entries_max);
@@ -88,7 +91,7 @@ fn validate(engine: &Engine, request: &Request<'_>) -> Result<Vec<Conflict>> {
             false => Ok(()),
         });
     found.map_err(|(path, error)| engine.io(path, error))?;
-    Ok(validator.conflicts())
+    Ok(validator.finish())
 }
 
 fn compose(engine: &Engine, store: &Store, request: &Request<'_>) -> Result<Transaction> {
@@ -111,25 +114,24 @@ fn compose(engine: &Engine, store: &Store, request: &Request<'_>) -> Result<Tran
 }
 
 /// Finds out what would keep the change from the directory, while it can still be refused.
-fn reserve(engine: &Engine, store: &Store, transaction: &Transaction) -> Result<()> {
+fn reserve(
+    engine: &Engine,
+    store: &Store,
+    transaction: &Transaction,
+    immovable: Option<Failure>,
+) -> Result<()> {
     let held = store.reserve.hold();
     held.map_err(|error| engine.io(".session-fs/reserve", error))?;
+    if let Some((path, error)) = immovable {
+        return Err(engine.io(path, error));
+    }
     let mut walker = Walker::new(engine.root());
     let mut checked = BTreeSet::new();
     let change = &transaction.change;
     let gone = change.departures.iter().map(|gone| &gone.path);
     let replaced = change.updates.iter().map(|update| &update.source);
-    for path in gone.clone().chain(replaced) {
-        let movable = walker
-            .place(path)
-            .and_then(|(dir, name)| dir.stat_movable(name));
-        movable.map_err(|error| engine.io(path, error))?;
-    }
     let come = change.arrivals.iter().map(|come| &come.path);
-    for path in gone
-        .chain(change.updates.iter().map(|update| &update.source))
-        .chain(come)
-    {
+    for path in gone.chain(replaced).chain(come) {
         let parent = path.parent().unwrap_or_default();
         if !checked.insert(parent.clone()) {
             continue;
@@ -273,7 +275,7 @@ fn append(
     if store.is_poisoned() {
         return Err(StoreError::Poisoned);
     }
-    let payloads: Vec<&[u8]> = batch.iter().map(|one| &**one.payload()).collect();
+    let payloads: Vec<&[u8]> = batch.iter().map(|one| one.payload()).collect();
     let mut lens: Vec<u64> = payloads
         .iter()
         .map(|payload| payload.len() as u64)
@@ -451,7 +453,8 @@ fn moved_under(
     error: WorkspaceError,
 ) -> Result<CommitOutcome> {
     // Should the disk fail here too, the first failure is the one to tell of.
-    let conflicts = validate(engine, request).unwrap_or_default();
+    let conflicts = validate(engine, request).map(|found| found.conflicts);
+    let conflicts = conflicts.unwrap_or_default();
     if !conflicts.is_empty() {
         return Ok(CommitOutcome::Conflicted(conflicts));
     }

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use store::digest::Hasher;
 use store::disk::{Dir, File, FileKind, Fingerprint};
 use vfs::{
-    Arrival, BaseStat, BaseVersion, Digest, Error, Kind, Name, Result, Sealed, Side, Timestamp,
-    VPath,
+    Arrival, BaseStat, BaseVersion, ChangeSet, Digest, Error, Kind, Name, Result, Sealed, Side,
+    Timestamp, VPath,
 };
 
-use super::transaction::{Content, Draft, Mode, Transaction};
+use super::transaction::{Content, Contents, Draft, Mode, Transaction};
 use crate::change::{Collector, is_made};
 use crate::registry::Origin;
 use crate::workspace::Workspace;
@@ -21,6 +21,9 @@ const FILE_MODE: u32 = 0o644;
 const EXECUTABLE_MODE: u32 = 0o755;
 /// A content up to this size is in the record.
 const INLINE_BYTES_MAX: u64 = 1 << 20;
+/// About what a record says of one object beside its path, and of the change as a whole.
+const OBJECT_BYTES: usize = 256;
+const CHANGE_BYTES: usize = 1_024;
 
 /// A composition under way.
 pub(super) struct Composer<'a> {
@@ -42,6 +45,7 @@ impl<'a> Composer<'a> {
     ) -> Self {
         let draft = Draft {
             id,
+            contents: contents(sealed.change_set(), inline_bytes_max),
             ..Draft::default()
         };
         Self {
@@ -142,7 +146,7 @@ impl<'a> Composer<'a> {
         let (mut hasher, contents) = (Hasher::new(), &mut self.draft.contents);
         self.sealed.read(after, &mut |bytes| {
             hasher.update(bytes);
-            contents.extend_from_slice(bytes);
+            contents.extend(bytes);
             Ok(())
         })?;
         Ok(hasher.finish())
@@ -183,6 +187,30 @@ impl<'a> Composer<'a> {
         }
         self.staging.sync().map_err(fail)
     }
+}
+
+/// Room for the contents that will be in the record, and for what it says of them.
+fn contents(set: &ChangeSet, inline_bytes_max: u64) -> Contents {
+    let gone = set.departures.iter().map(|gone| &gone.path);
+    let come = set.arrivals.iter().map(|come| (&come.path, &come.after));
+    let updated = set
+        .updates
+        .iter()
+        .map(|update| (&update.path, &update.after));
+    let (mut room_bytes, mut contents_bytes) = (CHANGE_BYTES, 0);
+    let names_bytes = |path: &VPath| -> usize { path.components().iter().map(|n| n.len()).sum() };
+    for path in gone {
+        room_bytes += OBJECT_BYTES + names_bytes(path);
+    }
+    for (path, after) in come.chain(updated) {
+        // An update is named by where it stands and by where it stood.
+        room_bytes += OBJECT_BYTES + 2 * names_bytes(path);
+        if after.kind == Kind::File && after.size <= INLINE_BYTES_MAX {
+            contents_bytes += after.size;
+        }
+    }
+    let contents_bytes = usize::try_from(contents_bytes.min(inline_bytes_max));
+    Contents::with_room(room_bytes, contents_bytes.unwrap_or_default())
 }
 
 /// Gives a new file its permissions and time; its content is written.

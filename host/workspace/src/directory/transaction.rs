@@ -35,7 +35,10 @@ pub(super) struct Transaction {
     pub(super) arrivals: Vec<Content>,
     /// What was validated of each update, and what it puts down.
     pub(super) updates: Vec<(Option<Fingerprint>, Content)>,
-    payload: Arc<[u8]>,
+    /// The record, from `start` on.
+    bytes: Arc<Vec<u8>>,
+    start: usize,
+    /// Where in the record the contents begin.
     area: usize,
     change_bytes: usize,
 }
@@ -66,8 +69,46 @@ pub(super) struct Draft {
     pub(super) departures: Vec<Option<Fingerprint>>,
     pub(super) arrivals: Vec<Content>,
     pub(super) updates: Vec<(Option<Fingerprint>, Content)>,
-    /// The inline contents, one after the other.
-    pub(super) contents: Vec<u8>,
+    pub(super) contents: Contents,
+}
+
+/// The inline contents, one after the other, with room before them for the rest of the record: a
+/// record of megabytes is not copied to be put together.
+#[derive(Debug, Default)]
+pub(super) struct Contents {
+    bytes: Vec<u8>,
+    room_bytes: usize,
+}
+
+impl Contents {
+    /// None yet. Both figures are guesses: whatever comes fits.
+    pub(super) fn with_room(room_bytes: usize, contents_bytes: usize) -> Self {
+        let mut bytes = Vec::with_capacity(room_bytes + contents_bytes);
+        bytes.resize(room_bytes, 0);
+        Self { bytes, room_bytes }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len() - self.room_bytes
+    }
+
+    pub(super) fn extend(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Puts the head of the record before them; tells where it begins.
+    fn behind(mut self, head: &[u8]) -> (Vec<u8>, usize) {
+        match self.room_bytes.checked_sub(head.len()) {
+            Some(start) => {
+                self.bytes[start..self.room_bytes].copy_from_slice(head);
+                (self.bytes, start)
+            }
+            None => {
+                self.bytes.splice(..self.room_bytes, head.iter().copied());
+                (self.bytes, 0)
+            }
+        }
+    }
 }
 
 impl Transaction {
@@ -75,8 +116,8 @@ impl Transaction {
     pub(super) fn seal(draft: Draft, change: Change) -> Self {
         let encoding = change.encode();
         let change_id = ChangeId::of_encoding(&encoding);
-        let bytes = encoding.len() + draft.contents.len() + 256;
-        let mut out = Encoder(Vec::with_capacity(bytes + 128 * draft.departures.len()));
+        let items = draft.departures.len() + draft.arrivals.len() + draft.updates.len();
+        let mut out = Encoder(Vec::with_capacity(encoding.len() + 128 * (items + 1)));
         out.byte(KIND_COMMIT);
         out.u64(draft.id);
         out.bytes(&encoding);
@@ -88,9 +129,8 @@ impl Transaction {
             out.option(seen.as_ref(), fingerprint);
             content(out, fresh);
         });
-        let mut payload = out.0;
-        let area = payload.len();
-        payload.extend_from_slice(&draft.contents);
+        let area = out.0.len();
+        let (bytes, start) = draft.contents.behind(&out.0);
         Self {
             id: draft.id,
             change: Arc::new(change),
@@ -98,21 +138,23 @@ impl Transaction {
             departures: draft.departures,
             arrivals: draft.arrivals,
             updates: draft.updates,
-            payload: payload.into(),
+            bytes: Arc::new(bytes),
+            start,
             area,
             change_bytes: encoding.len(),
         }
     }
 
     /// The bytes of the record.
-    pub(super) fn payload(&self) -> &Arc<[u8]> {
-        &self.payload
+    pub(super) fn payload(&self) -> &[u8] {
+        &self.bytes[self.start..]
     }
 
     /// The same without the bytes of the record, which take the most memory.
     pub(super) fn without_contents(&self) -> Self {
         Self {
-            payload: Arc::default(),
+            bytes: Arc::default(),
+            start: 0,
             ..self.clone()
         }
     }
@@ -124,7 +166,7 @@ impl Transaction {
 
     /// The bytes of an inline content.
     pub(super) fn inline(&self, range: &Range<usize>) -> &[u8] {
-        &self.payload[self.area + range.start..self.area + range.end]
+        &self.payload()[self.area + range.start..self.area + range.end]
     }
 
     /// The slot for what departs.
@@ -166,7 +208,8 @@ impl Transaction {
             departures,
             arrivals,
             updates,
-            payload: payload.into(),
+            bytes: Arc::new(payload.to_vec()),
+            start: 0,
             area,
             change_bytes: encoding.len(),
         };
@@ -179,7 +222,7 @@ impl Transaction {
     /// Whether the parts fit each other: the bytes come from a disk.
     fn is_consistent(&self) -> bool {
         let change = &self.change;
-        let area_bytes = self.payload.len() - self.area;
+        let area_bytes = self.payload().len() - self.area;
         let fits = |content: &Content| match content {
             Content::Inline { range, .. } => range.start <= range.end && range.end <= area_bytes,
             Content::Nothing | Content::Staged { .. } => true,
@@ -297,4 +340,21 @@ fn read_mode(input: &mut Decoder<'_>) -> Result<Mode, DecodeError> {
         bits: input.u32()?,
         exact: input.flag()?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_is_put_before_the_contents_whether_it_fits_the_room_or_not() {
+        for room_bytes in 0..6 {
+            let mut contents = Contents::with_room(room_bytes, 2);
+            contents.extend(b"con");
+            contents.extend(b"tents");
+            assert_eq!(contents.len(), 8);
+            let (bytes, start) = contents.behind(b"head");
+            assert_eq!(&bytes[start..], b"headcontents", "{room_bytes}");
+        }
+    }
 }

@@ -17,6 +17,15 @@ use super::walker::Walker;
 /// An error of the system and where it happened.
 pub(super) type Failure = (VPath, io::Error);
 
+/// What a validation found.
+#[derive(Debug)]
+pub(super) struct Validated {
+    /// All conflicts, in the order of their paths.
+    pub(super) conflicts: Vec<Conflict>,
+    /// What would keep the change from the directory even without any.
+    pub(super) immovable: Option<Failure>,
+}
+
 /// A validation under way. Departures and updates are looked up where they stood, arrivals where
 /// their directory stood before it moved: the tree has still the shape of the beginning.
 pub(super) struct Validator<'a> {
@@ -24,6 +33,8 @@ pub(super) struct Validator<'a> {
     walker: Walker,
     listing_entries_max: usize,
     conflicts: BTreeMap<VPath, Conflict>,
+    /// The first object that the session writes and that cannot be moved away.
+    immovable: Option<Failure>,
     /// Where the directory at a path stands now; `None` when the base has none there yet.
     standing: HashMap<VPath, Option<VPath>>,
 }
@@ -35,13 +46,17 @@ impl<'a> Validator<'a> {
             walker: Walker::new(root),
             listing_entries_max,
             conflicts: BTreeMap::new(),
+            immovable: None,
             standing: HashMap::new(),
         }
     }
 
-    /// All conflicts that were found, in the order of their paths.
-    pub(super) fn conflicts(self) -> Vec<Conflict> {
-        self.conflicts.into_values().collect()
+    /// All that was found.
+    pub(super) fn finish(self) -> Validated {
+        Validated {
+            conflicts: self.conflicts.into_values().collect(),
+            immovable: self.immovable,
+        }
     }
 
     /// Compares what the session reads, lists and misses with what is there now.
@@ -111,7 +126,13 @@ impl<'a> Validator<'a> {
         before: &Side,
         ours: Option<&Side>,
     ) -> Result<(), Failure> {
-        let theirs = self.probe(path)?;
+        let (theirs, obstacle) = self
+            .walker
+            .probe_movable(path)
+            .map_err(|error| (path.clone(), error))?;
+        if let Some(error) = obstacle {
+            self.immovable.get_or_insert_with(|| (path.clone(), error));
+        }
         if !theirs.is_some_and(|now| is_as_seen(before.seen.as_ref(), &now)) {
             self.conflict(path, Some(before), ours, theirs.map(|now| side(&now)));
         }

@@ -60,6 +60,22 @@ impl Walker {
         }
     }
 
+    /// As [`Walker::probe`], with what keeps the object from being moved away.
+    pub(super) fn probe_movable(
+        &mut self,
+        path: &VPath,
+    ) -> io::Result<(Option<Fingerprint>, Option<io::Error>)> {
+        let found = self
+            .place(path)
+            .and_then(|(dir, name)| dir.stat_movable(name));
+        match found {
+            Ok(found) => Ok((Some(found), None)),
+            Err(error) if is_absence(&error) => Ok((None, None)),
+            // It may well be there, and no conflict.
+            Err(error) => self.probe(path).map(|found| (found, Some(error))),
+        }
+    }
+
     /// Opens the directory at a path.
     pub(super) fn directory(&mut self, path: &VPath) -> io::Result<Arc<dyn Dir>> {
         self.root.walk(path.components())
