@@ -99,8 +99,17 @@ impl Core {
 
     fn keep_with(&self, calls: u64, push: impl FnOnce(&mut Records, Timestamp)) -> Due {
         let mut front = self.front.lock();
+        // Nothing is lost for want of memory while the disk is well: whoever comes then waits for it.
+        while front.is_well() && !front.has_room(&self.limits) {
+            drop(front);
+            let written = self.write_out();
+            front = self.front.lock();
+            if written.is_err() {
+                break;
+            }
+        }
         // A loss that has no line yet comes before what follows it.
-        if front.lost_count == 0 && front.pending_bytes() < self.limits.buffer_bytes_max {
+        if front.lost_count == 0 && front.has_room(&self.limits) {
             // Under the lock, so that the lines are in the order of their times.
             let time = self.clock.now();
             push(&mut front.records, time);
@@ -220,6 +229,15 @@ impl Front {
         self.records.bytes() + self.behind_bytes
     }
 
+    fn has_room(&self, limits: &AuditLimits) -> bool {
+        self.pending_bytes() < limits.buffer_bytes_max
+    }
+
+    /// Whether everything could be written, as far as that is known.
+    fn is_well(&self) -> bool {
+        self.is_attached && self.failure.is_none() && self.lost_count == 0
+    }
+
     /// Whether there is enough to write.
     fn due(&mut self, limits: &AuditLimits) -> Due {
         let bytes = self.pending_bytes();
@@ -227,9 +245,7 @@ impl Front {
             return Due::Later;
         }
         let backlog = limits.write_bytes.saturating_mul(BACKLOG_FACTOR);
-        let most = self.try_at_bytes.saturating_add(backlog);
-        // Nothing is lost for want of memory while the disk is well.
-        if bytes >= most.min(limits.buffer_bytes_max.max(self.try_at_bytes)) {
+        if bytes >= self.try_at_bytes.saturating_add(backlog) {
             return Due::Now;
         }
         match std::mem::replace(&mut self.is_asked, true) {
