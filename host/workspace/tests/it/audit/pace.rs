@@ -61,7 +61,9 @@ fn what_comes_faster_than_it_is_written_is_not_lost() {
     let told = entries(&log);
     assert!(told[1..].windows(2).all(|pair| pair[0].time < pair[1].time));
     for session in sessions {
-        let own = told.iter().filter(|e| e.session.as_deref() == Some(session));
+        let own = told
+            .iter()
+            .filter(|e| e.session.as_deref() == Some(session));
         assert!(own.map(|entry| entry.bytes).eq(1..=OPERATIONS));
     }
     assert_eq!(desk.intact().losses_count, 0);
