@@ -181,7 +181,7 @@ pub enum StoreError {
     #[error("no room in the journal could be made; nothing was recorded")]
     NoRoom {
         /// What failed.
-        source: Box<StoreError>,
+        source: Box<Self>,
     },
     /// A record of the journal is authentic and makes no sense.
     #[error("record {sequence} of the journal cannot be read")]
