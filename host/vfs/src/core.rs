@@ -29,12 +29,28 @@ pub(crate) struct Core {
     pub(crate) reads: Reads,
     pub(crate) opens: HashMap<Ino, Opens>,
     pub(crate) open_handles: usize,
-    pub(crate) savepoints: Vec<(String, Tree)>,
+    /// The oldest first.
+    pub(crate) savepoints: Vec<Marked>,
     /// Bytes of content at which contents are moved out of memory again.
     pub(crate) room_next: u64,
     /// What is known of the session's saving, once it was saved or loaded.
     pub(crate) saving: Option<Box<Saving>>,
     pub(crate) status: Status,
+}
+
+/// A savepoint with the state that it marks.
+#[derive(Clone, Debug)]
+pub(crate) struct Marked {
+    pub(crate) name: String,
+    pub(crate) made_at: Timestamp,
+    pub(crate) tree: Tree,
+}
+
+impl Marked {
+    /// Whether both are the same mark of the same state.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.name == other.name && self.made_at == other.made_at && self.tree.same(&other.tree)
+    }
 }
 
 /// The handles that are open on one object.

@@ -15,7 +15,7 @@ use crate::change::Side;
 use crate::error::{Error, Result};
 use crate::observer::{Operation, OperationKind};
 use crate::path::VPath;
-use crate::session::Session;
+use crate::session::{Sealed, Session};
 
 /// Files over this size are only named: comparing them line by line would hold both in memory.
 const TEXT_BYTES_MAX: u64 = 8 << 20;
@@ -39,9 +39,13 @@ impl Session {
     fn as_text(&self) -> Result<String> {
         let set = self.present_change_set()?;
         let rows = self.with(|core, world| rows::rows(core, world, &set))?;
+        self.rows_as_text(&rows)
+    }
+
+    fn rows_as_text(&self, rows: &[Row]) -> Result<String> {
         let mut text = String::new();
         for row in rows {
-            self.diff_one(&mut text, &row)?;
+            self.diff_one(&mut text, row)?;
             let limit = self.limits().diff_bytes_max;
             if text.len() > limit {
                 let used = text.len() as u64;
@@ -86,6 +90,21 @@ impl Session {
         Ok(String::from_utf8(bytes)
             .ok()
             .filter(|text| !is_binary(text.as_bytes())))
+    }
+}
+
+impl Sealed {
+    /// Shows what is to be committed as a unified diff, in the form and with the errors of
+    /// [`Session::diff`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::diff`].
+    pub fn diff(&self) -> Result<String> {
+        let session = self.session();
+        let rows =
+            session.with_any_status(|core, world| rows::rows(core, world, self.change_set()))?;
+        session.rows_as_text(&rows)
     }
 }
 

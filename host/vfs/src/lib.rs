@@ -73,7 +73,9 @@ pub use observer::{Failure, Observer, Operation, OperationKind};
 pub use path::VPath;
 pub use reads::Seen;
 pub use search::{SearchMatch, SearchPage, SearchQuery};
-pub use session::{Access, Metadata, Page, Rebased, Sealed, Session, SessionOptions, Status};
+pub use session::{
+    Access, Metadata, Page, Rebased, Savepoint, Sealed, Session, SessionOptions, Status,
+};
 pub use spill::Spill;
 pub use state::SavedState;
 pub use store::{Digest, Name, NameError};

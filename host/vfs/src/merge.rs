@@ -22,9 +22,12 @@ pub(crate) use self::carry::carry_open;
 pub(crate) use self::replay::{Outcome, Snapshot, replay};
 use crate::Kind;
 use crate::change::Side;
+use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::path::VPath;
+use crate::reads::World;
 use crate::session::Sealed;
+use crate::time::Timestamp;
 
 /// A path where the base moved under a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -169,32 +172,7 @@ impl Sealed {
         };
         let mut ours = Snapshot::of(self.session());
         let outcome = parent.change(None, |core, world, now| {
-            let moved = match options.isolation {
-                Isolation::Serializable => read_moved::conflicts(core, world, &mut ours, &self)?,
-                Isolation::Snapshot => Vec::new(),
-            };
-            if !moved.is_empty() {
-                return Ok(Outcome::conflicted(moved));
-            }
-            let reads = core.reads.share();
-            core.reads.absorb(world, &ours.reads)?;
-            let outcome = if core.tree.same(&ours.start) && !self.is_part() {
-                core.tree = ours.tree.clone();
-                Ok(Outcome::default())
-            } else {
-                replay(
-                    core,
-                    world,
-                    &mut ours,
-                    self.change_set(),
-                    options.policy,
-                    now,
-                )
-            };
-            if !matches!(&outcome, Ok(outcome) if outcome.conflicts.is_empty()) {
-                core.reads = reads;
-            }
-            outcome
+            self.merge_onto((core, world), &mut ours, options, now)
         });
         parent.note_merge(self.session().id(), &outcome);
         let outcome = outcome?;
@@ -210,5 +188,59 @@ impl Sealed {
             merged: outcome.merged,
             dropped: outcome.dropped,
         })
+    }
+
+    /// Tells what [`Sealed::merge_into_parent`] would come to now; neither session is changed, and
+    /// no observer is told.
+    ///
+    /// # Errors
+    ///
+    /// As `merge_into_parent`.
+    pub fn preview_merge(&self, options: &MergeOptions) -> Result<Merged> {
+        let Some(parent) = self.session().parent() else {
+            return Err(Error::invalid("the session is not nested in another"));
+        };
+        let mut ours = Snapshot::of(self.session());
+        let outcome = parent.change(None, |core, world, now| {
+            let (start, tree) = (core.start.clone(), core.tree.clone());
+            let mut scratch = Core::new(start, tree, core.reads.share());
+            self.merge_onto((&mut scratch, world), &mut ours, options, now)
+        })?;
+        if !outcome.conflicts.is_empty() {
+            return Ok(Merged::Conflicted(outcome.conflicts));
+        }
+        Ok(Merged::Applied {
+            merged: outcome.merged,
+            dropped: outcome.dropped,
+        })
+    }
+
+    /// Applies the changes to a state of the parent, which is as it was when there are conflicts.
+    fn merge_onto(
+        &self,
+        (core, world): (&mut Core, &World),
+        ours: &mut Snapshot,
+        options: &MergeOptions,
+        now: Timestamp,
+    ) -> Result<Outcome> {
+        let moved = match options.isolation {
+            Isolation::Serializable => read_moved::conflicts(core, world, ours, self)?,
+            Isolation::Snapshot => Vec::new(),
+        };
+        if !moved.is_empty() {
+            return Ok(Outcome::conflicted(moved));
+        }
+        let reads = core.reads.share();
+        core.reads.absorb(world, &ours.reads)?;
+        let outcome = if core.tree.same(&ours.start) && !self.is_part() {
+            core.tree = ours.tree.clone();
+            Ok(Outcome::default())
+        } else {
+            replay(core, world, ours, self.change_set(), options.policy, now)
+        };
+        if !matches!(&outcome, Ok(outcome) if outcome.conflicts.is_empty()) {
+            core.reads = reads;
+        }
+        outcome
     }
 }

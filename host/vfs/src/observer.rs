@@ -141,6 +141,10 @@ operation_kinds! {
     Rollback = "rollback",
     /// The last handle of an open session was dropped, and its changes with it.
     Discard = "discard",
+    /// A session was asked for by its id.
+    Resume = "resume",
+    /// A socket or an address was asked for.
+    Connect = "connect",
 }
 
 impl OperationKind {
@@ -244,6 +248,12 @@ impl Session {
             outcome,
             ..Operation::new(OperationKind::Merge).to(child)
         });
+    }
+
+    /// Tells the observer of something that was asked for in the name of this session and that the
+    /// session itself was never asked: what whoever stands before it denied, say.
+    pub fn report(&self, operation: &Operation<'_>) {
+        self.note(operation);
     }
 
     /// Tells the observer of something that cannot fail.

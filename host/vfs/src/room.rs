@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::content::{CELL_BYTES, Chunk, Mover, Pieces};
-use crate::core::Core;
+use crate::core::{Core, Marked};
 use crate::error::Result;
 use crate::inode::Inode;
 use crate::reads::World;
@@ -90,7 +90,7 @@ impl Core {
             chunks.extend(ours.map(|chunk| (chunk.len(), Arc::clone(chunk))));
         };
         self.tree.inodes().for_each(|(_, inode)| gather(inode));
-        for (_, tree) in &self.savepoints {
+        for Marked { tree, .. } in &self.savepoints {
             let differing = tree.differing(&self.tree);
             let inodes = differing.into_iter().filter_map(|ino| tree.get(ino));
             inodes.for_each(|inode| gather(inode));

@@ -21,6 +21,7 @@ use parking_lot::Mutex;
 pub use rebase::Rebased;
 pub use seal::Sealed;
 pub(crate) use settle::SAVEPOINT_NAME_BYTES_MAX;
+pub use settle::Savepoint;
 
 use crate::base::Base;
 use crate::core::Core;
@@ -198,6 +199,19 @@ impl Session {
         let mut call = Operation::new(OperationKind::Fork);
         call.target = id.as_deref();
         self.noted(call, |_| self.branch(options))
+    }
+
+    /// The same, and no observer is told of it nor of anything that is done in the fork: to find out
+    /// what something would come to.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::fork`].
+    pub fn fork_unobserved(&self, options: SessionOptions) -> Result<Self> {
+        self.branch(SessionOptions {
+            observer: None,
+            ..options
+        })
     }
 
     fn branch(&self, options: SessionOptions) -> Result<Self> {

@@ -2,11 +2,13 @@
 
 use super::{Session, Status};
 use crate::content::Pieces;
+use crate::core::Marked;
 use crate::error::{Error, Result};
 use crate::inode::{Body, Ino};
 use crate::lookup::Content;
 use crate::observer::{Operation, OperationKind};
 use crate::reads::{Reads, World};
+use crate::time::Timestamp;
 use crate::tree::Tree;
 
 /// Files up to this size are reduced to their hunks when their last writer closes; the pristine
@@ -14,6 +16,15 @@ use crate::tree::Tree;
 const COMPACT_BYTES_MAX: u64 = 8 << 20;
 /// Bytes of a savepoint's name.
 pub(crate) const SAVEPOINT_NAME_BYTES_MAX: usize = 256;
+
+/// A state that a session can return to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Savepoint {
+    /// Its name.
+    pub name: String,
+    /// When it was made, or moved last.
+    pub made_at: Timestamp,
+}
 
 impl Session {
     /// Marks the present state by a name, in O(1); an earlier mark of the name is moved.
@@ -30,8 +41,9 @@ impl Session {
         if name.is_empty() || name.len() > SAVEPOINT_NAME_BYTES_MAX {
             return Err(Error::invalid("a savepoint's name has 1 to 256 bytes"));
         }
+        let made_at = self.now();
         self.with(|core, world| {
-            core.savepoints.retain(|(other, _)| other != name);
+            core.savepoints.retain(|other| other.name != name);
             let (used, limit) = (core.savepoints.len(), world.limits.savepoints_max);
             if used >= limit {
                 let (used, limit) = (used as u64, limit as u64);
@@ -41,8 +53,27 @@ impl Session {
                     limit,
                 });
             }
-            core.savepoints.push((name.to_owned(), core.tree.clone()));
+            core.savepoints.push(Marked {
+                name: name.to_owned(),
+                made_at,
+                tree: core.tree.clone(),
+            });
             Ok(())
+        })
+    }
+
+    /// The savepoints that the session can return to, the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// `Closed` when the session is not open.
+    pub fn savepoints(&self) -> Result<Vec<Savepoint>> {
+        self.with(|core, _| {
+            let marks = core.savepoints.iter().map(|marked| Savepoint {
+                name: marked.name.clone(),
+                made_at: marked.made_at,
+            });
+            Ok(marks.collect())
         })
     }
 
@@ -61,11 +92,11 @@ impl Session {
 
     fn go_back(&self, name: &str) -> Result<()> {
         self.change(None, |core, _, _| {
-            let found = core.savepoints.iter().position(|(other, _)| other == name);
+            let found = core.savepoints.iter().position(|other| other.name == name);
             let index = found.ok_or_else(|| Error::NoSuchSavepoint {
                 name: name.to_owned(),
             })?;
-            core.tree = core.savepoints[index].1.clone();
+            core.tree = core.savepoints[index].tree.clone();
             core.savepoints.truncate(index + 1);
             Ok(())
         })

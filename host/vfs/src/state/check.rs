@@ -25,7 +25,7 @@ pub(super) fn check(state: &State) -> Result<()> {
     };
     numbers.check()?;
     numbers.check_reads(&mark.reads)?;
-    let savepoints = mark.savepoints.iter().map(|(_, tree)| tree);
+    let savepoints = mark.savepoints.iter().map(|marked| &marked.tree);
     let mut before: Option<&Tree> = None;
     for tree in savepoints.chain([&mark.start, &mark.tree]) {
         if before.is_none_or(|before| !before.same(tree)) {
@@ -33,7 +33,8 @@ pub(super) fn check(state: &State) -> Result<()> {
         }
         before = Some(tree);
     }
-    for (name, _) in &mark.savepoints {
+    for marked in &mark.savepoints {
+        let name = &marked.name;
         holds(
             !name.is_empty() && name.len() <= crate::session::SAVEPOINT_NAME_BYTES_MAX,
             "the name of a savepoint",

@@ -11,6 +11,7 @@ use super::mark::Mark;
 use super::wire::Input;
 use crate::base::BaseEntry;
 use crate::content::{PieceChanges, Pieces, SavedPiece};
+use crate::core::Marked;
 use crate::error::{Error, Result};
 use crate::inode::{
     Body, Directory, File, INODE_BYTES, Ino, Inode, Link, Origin, SLOT_BYTES, Slot, Times,
@@ -77,7 +78,7 @@ impl Decoder<'_> {
         mark.reads.add(self.world, added)?;
         mark.start = self.tree(&mark.start, &mark.reads)?;
         let savepoints = self.savepoints(mark)?;
-        let preceding = savepoints.last().map(|(_, tree)| tree);
+        let preceding = savepoints.last().map(|marked| &marked.tree);
         mark.tree = match self.input.byte("reference")? {
             FROM_PRESENT => self.tree(&mark.tree, &mark.reads)?,
             tag => {
@@ -159,7 +160,7 @@ impl Decoder<'_> {
         Ok(entries.into())
     }
 
-    fn savepoints(&mut self, mark: &Mark) -> Result<Vec<(String, Tree)>> {
+    fn savepoints(&mut self, mark: &Mark) -> Result<Vec<Marked>> {
         let count = self.input.count(3, "list of savepoints")?;
         let limit = self.world.limits.savepoints_max;
         if count > limit {
@@ -170,27 +171,33 @@ impl Decoder<'_> {
                 limit,
             });
         }
-        let mut savepoints: Vec<(String, Tree)> = Vec::with_capacity(count);
+        let mut savepoints: Vec<Marked> = Vec::with_capacity(count);
         for _ in 0..count {
             let name = self.input.text("name of a savepoint")?.to_owned();
-            if savepoints.iter().any(|(other, _)| *other == name) {
+            if savepoints.iter().any(|other| other.name == name) {
                 return Err(self.input.malformed("name of a savepoint"));
             }
-            let tree = match self.input.byte("reference")? {
+            let (made_at, tree) = match self.input.byte("reference")? {
                 SAVEPOINT_SAME => {
                     let index = usize::try_from(self.input.number("savepoint")?).ok();
                     let same = index.and_then(|index| mark.savepoints.get(index));
-                    same.ok_or_else(|| self.input.malformed("savepoint"))?
-                        .1
-                        .clone()
+                    let same = same.ok_or_else(|| self.input.malformed("savepoint"))?;
+                    (same.made_at, same.tree.clone())
                 }
                 tag => {
-                    let preceding = savepoints.last().map(|(_, tree)| tree);
+                    let preceding = savepoints.last().map(|marked| &marked.tree);
                     let reference = self.reference(tag, &mark.tree, preceding)?;
-                    self.tree(&reference, &mark.reads)?
+                    let made_at = self.input.time()?;
+                    let made_at =
+                        made_at.ok_or_else(|| self.input.malformed("time of a savepoint"))?;
+                    (made_at, self.tree(&reference, &mark.reads)?)
                 }
             };
-            savepoints.push((name, tree));
+            savepoints.push(Marked {
+                name,
+                made_at,
+                tree,
+            });
         }
         Ok(savepoints)
     }

@@ -68,8 +68,8 @@ impl Record<'_> {
         self.reads(&mut output);
         self.tree(&mut output, &self.plan.start);
         output.count(self.plan.savepoints.len());
-        for (name, change) in &self.plan.savepoints {
-            output.text(name);
+        for (marked, change) in &self.plan.savepoints {
+            output.text(&marked.name);
             match change {
                 SavepointChange::Same(index) => {
                     output.byte(SAVEPOINT_SAME);
@@ -77,6 +77,7 @@ impl Record<'_> {
                 }
                 SavepointChange::New(reference, change) => {
                     output.reference(*reference);
+                    output.time(Some(marked.made_at));
                     self.tree(&mut output, change);
                 }
             }

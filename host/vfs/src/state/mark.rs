@@ -1,6 +1,6 @@
 //! `Mark`: a session's state at one moment, kept to tell later what changed since; O(1) to take.
 
-use crate::core::Core;
+use crate::core::{Core, Marked};
 use crate::inode::Ino;
 use crate::reads::Reads;
 use crate::tree::Tree;
@@ -14,7 +14,7 @@ pub(crate) struct Mark {
     pub(super) next_ino: u64,
     pub(super) start: Tree,
     pub(super) tree: Tree,
-    pub(super) savepoints: Vec<(String, Tree)>,
+    pub(super) savepoints: Vec<Marked>,
     pub(super) reads: Reads,
 }
 
@@ -44,7 +44,7 @@ pub(super) enum SavepointChange<'a> {
 /// What a record says of the trees.
 pub(super) struct Plan<'a> {
     pub(super) start: TreeChange<'a>,
-    pub(super) savepoints: Vec<(&'a str, SavepointChange<'a>)>,
+    pub(super) savepoints: Vec<(&'a Marked, SavepointChange<'a>)>,
     pub(super) tree: (Reference, TreeChange<'a>),
 }
 
@@ -82,19 +82,19 @@ impl<'a> TreeChange<'a> {
 
 impl<'a> Plan<'a> {
     pub(super) fn new(now: &'a Mark, earlier: &'a Mark) -> Self {
-        let mut savepoints: Vec<(&str, SavepointChange<'_>)> = Vec::new();
+        let mut savepoints: Vec<(&Marked, SavepointChange<'_>)> = Vec::new();
         let mut preceding = None;
-        for (name, tree) in &now.savepoints {
-            let same = |(other, was): &(String, Tree)| other == name && was.same(tree);
+        for marked in &now.savepoints {
+            let same = |was: &Marked| was.is_same(marked);
             let change = match earlier.savepoints.iter().position(same) {
                 Some(index) => SavepointChange::Same(index),
                 None => {
-                    let (reference, change) = nearest(tree, &earlier.tree, preceding);
+                    let (reference, change) = nearest(&marked.tree, &earlier.tree, preceding);
                     SavepointChange::New(reference, change)
                 }
             };
-            savepoints.push((name, change));
-            preceding = Some(tree);
+            savepoints.push((marked, change));
+            preceding = Some(&marked.tree);
         }
         Self {
             start: TreeChange::new(&now.start, &earlier.start),

@@ -21,7 +21,7 @@ impl Session {
                 copied: &core.saving.as_ref()?.copied,
             };
             let mut found = Vec::new();
-            let savepoints = mark.savepoints.iter().map(|(_, tree)| tree);
+            let savepoints = mark.savepoints.iter().map(|marked| &marked.tree);
             for tree in savepoints.chain([&mark.start, &mark.tree]) {
                 gather_tree(tree, &places, &mut found)?;
             }

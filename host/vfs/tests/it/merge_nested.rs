@@ -6,7 +6,7 @@ use session_fs_vfs::{
 };
 
 use crate::merge::{shown, told};
-use crate::support::{MapBase, fails, limited, over};
+use crate::support::{MapBase, fails, limited, over, tree};
 
 fn child(parent: &Session) -> Session {
     parent
@@ -20,7 +20,17 @@ fn merge(session: &Session, isolation: Isolation) -> Vec<Conflict> {
         ..MergeOptions::default()
     };
     let sealed = session.seal().expect("open");
-    match sealed.merge_into_parent("change", &options).expect("fits") {
+    let parent = session.parent().expect("nested");
+    let before = tree(parent);
+    let foretold = conflicts(sealed.preview_merge(&options).expect("fits"));
+    assert_eq!(tree(parent), before, "a preview changes nothing");
+    let merged = conflicts(sealed.merge_into_parent("change", &options).expect("fits"));
+    assert_eq!(foretold, merged);
+    merged
+}
+
+fn conflicts(merged: Merged) -> Vec<Conflict> {
+    match merged {
         Merged::Applied { .. } => Vec::new(),
         Merged::Conflicted(conflicts) => conflicts,
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use session_fs_vfs::{ConflictPolicy, Kind, Session, SessionOptions, Stat};
+use session_fs_vfs::{ConflictPolicy, FixedClock, Kind, Session, SessionOptions, Stat, Timestamp};
 
 use crate::model::content;
 use crate::model::perform;
@@ -173,6 +173,7 @@ impl Run {
         assert_eq!(tree(&loaded), tree(&self.session));
         let diff = |session: &Session| session.diff().map_err(|error| error.to_string());
         assert_eq!(diff(&loaded), diff(&self.session));
+        assert_eq!(loaded.savepoints().ok(), self.session.savepoints().ok());
         self.shown.push((count, tree(&loaded)));
         let other = self.load(count);
         for (name, shown) in self.savepoints.iter().rev() {
@@ -240,4 +241,42 @@ fn save(session: &Session) -> Vec<u8> {
     let bytes = saved.bytes.clone();
     session.saved(saved);
     bytes
+}
+
+#[test]
+fn savepoints_are_listed_with_their_times_by_whoever_goes_on() {
+    let (base, spill) = (content(), Arc::new(MemorySpill::default()));
+    let clock = |seconds| {
+        Arc::new(FixedClock(Timestamp {
+            seconds,
+            nanoseconds: 7,
+        }))
+    };
+    let begun = SessionOptions {
+        clock: clock(10),
+        ..options(&spill)
+    };
+    let session = Session::begin(Arc::new(base.clone()), begun);
+    session.savepoint("first").expect("few");
+    let records = [session.save().expect("can be saved").bytes];
+    let resumed = SessionOptions {
+        clock: clock(20),
+        ..options(&spill)
+    };
+    let session = Session::load(Arc::new(base), resumed, &records).expect("saved");
+    session.savepoint("second").expect("few");
+    let listed = session.savepoints().expect("open");
+    let listed: Vec<_> = listed
+        .iter()
+        .map(|it| (it.name.as_str(), it.made_at.seconds))
+        .collect();
+    assert_eq!(listed, [("first", 10), ("second", 20)]);
+    session.savepoint("first").expect("few");
+    let listed = session.savepoints().expect("open");
+    assert_eq!(
+        listed[0].name, "second",
+        "a mark that is moved is the newest"
+    );
+    session.rollback().expect("open");
+    session.savepoints().expect_err("closed");
 }
