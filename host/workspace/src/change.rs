@@ -37,6 +37,8 @@ pub struct Change {
     pub into_session: Option<String>,
     /// The session's id.
     pub session: String,
+    /// Whether it is only a part of what the session changed; the session went on with the rest.
+    pub is_part: bool,
     /// What the session was for, by whom, and when it began.
     pub metadata: Metadata,
     /// Why the change was made, in the words of whoever committed it.

@@ -4,12 +4,15 @@
 //! open again, and the base is as it was or the error says where the rest is.
 
 mod memory;
+mod preview;
 
 use vfs::{
     Access, ChangeEntry, Conflict, ConflictPolicy, ConflictReason, Isolation, Sealed, Session,
     VPath,
 };
 
+pub use self::preview::Preview;
+pub(crate) use self::preview::preview;
 use crate::base::Target;
 use crate::change::ChangeId;
 use crate::directory;
@@ -117,12 +120,7 @@ pub(crate) fn commit(
     session: &Session,
     options: &CommitOptions,
 ) -> Result<CommitOutcome> {
-    let message_bytes = options.message.as_ref().map_or(0, String::len);
-    check_limit(
-        "message-bytes",
-        message_bytes,
-        workspace.options.limits.message_bytes_max,
-    )?;
+    check_message(workspace, options)?;
     if session.access() == Access::ReadOnly {
         session.rollback()?;
         return Ok(CommitOutcome::Unchanged);
@@ -132,7 +130,7 @@ pub(crate) fn commit(
         let CommitOutcome::Conflicted(conflicts) = &outcome else {
             break;
         };
-        if options.on_conflict == ConflictPolicy::Fail || conflicts.iter().any(is_of_reading) {
+        if is_final(conflicts, options) {
             break;
         }
         let rebased = workspace.rebase(session, options.on_conflict)?;
@@ -144,9 +142,44 @@ pub(crate) fn commit(
     Ok(outcome)
 }
 
-/// What was only read cannot be merged.
-fn is_of_reading(conflict: &Conflict) -> bool {
-    conflict.reason == ConflictReason::ReadMoved
+fn check_message(workspace: &Workspace, options: &CommitOptions) -> Result<()> {
+    let message_bytes = options.message.as_ref().map_or(0, String::len);
+    check_limit(
+        "message-bytes",
+        message_bytes,
+        workspace.options.limits.message_bytes_max,
+    )
+}
+
+/// Whether nothing is to be done about conflicts: what was only read cannot be merged.
+fn is_final(conflicts: &[Conflict], options: &CommitOptions) -> bool {
+    let mut reasons = conflicts.iter().map(|conflict| conflict.reason);
+    options.on_conflict == ConflictPolicy::Fail
+        || reasons.any(|reason| reason == ConflictReason::ReadMoved)
+}
+
+/// A session at the beginning of its commit.
+enum Started {
+    /// What it saw at this path is no longer there.
+    Stale(String),
+    /// It changed nothing.
+    Unchanged(Sealed),
+    /// It is sealed, with what is to be committed selected.
+    Ready(Sealed),
+}
+
+fn start(session: &Session, options: &CommitOptions) -> Result<Started> {
+    let sealed = match session.seal() {
+        Err(vfs::Error::Stale { path }) => return Ok(Started::Stale(path)),
+        sealed => sealed?,
+    };
+    if sealed.change_set().is_empty() {
+        return Ok(Started::Unchanged(sealed));
+    }
+    Ok(Started::Ready(match options.paths.as_slice() {
+        [] => sealed,
+        paths => sealed.select(paths)?,
+    }))
 }
 
 /// Commits a session as it is.
@@ -156,17 +189,13 @@ fn attempt(
     options: &CommitOptions,
 ) -> Result<CommitOutcome> {
     let origin = &workspace.origin(session)?;
-    let sealed = match session.seal() {
-        Err(vfs::Error::Stale { path }) => return Ok(stale(&path)),
-        sealed => sealed?,
-    };
-    if sealed.change_set().is_empty() {
-        sealed.finish(UNCHANGED);
-        return Ok(CommitOutcome::Unchanged);
-    }
-    let sealed = match options.paths.as_slice() {
-        [] => sealed,
-        paths => sealed.select(paths)?,
+    let sealed = match start(session, options)? {
+        Started::Stale(path) => return Ok(stale(&path)),
+        Started::Unchanged(sealed) => {
+            sealed.finish(UNCHANGED);
+            return Ok(CommitOutcome::Unchanged);
+        }
+        Started::Ready(sealed) => sealed,
     };
     let request = Request {
         workspace,
@@ -186,12 +215,15 @@ fn attempt(
 
 /// The outcome when one object of the base is no longer what the session saw.
 pub(crate) fn stale(path: &str) -> CommitOutcome {
-    let path = VPath::parse(path).unwrap_or_default();
-    CommitOutcome::Conflicted(vec![Conflict {
-        path,
+    CommitOutcome::Conflicted(vec![stale_conflict(path)])
+}
+
+fn stale_conflict(path: &str) -> Conflict {
+    Conflict {
+        path: VPath::parse(path).unwrap_or_default(),
         before: None,
         ours: None,
         theirs: None,
         reason: ConflictReason::Content,
-    }])
+    }
 }

@@ -37,6 +37,8 @@ mod recover;
 
 mod commit;
 mod engine;
+mod lease;
+mod preview;
 
 mod timeline;
 mod view;
@@ -46,4 +48,5 @@ pub use ability::Ability;
 pub(crate) use commit::commit;
 pub(crate) use engine::Engine;
 pub(crate) use folder::ensure;
+pub(crate) use preview::preview;
 pub(crate) use view::View;

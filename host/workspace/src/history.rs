@@ -35,6 +35,7 @@ pub use versions::{Availability, FileVersion, VersionContent, VersionSelector, V
 use self::catalog::{Catalog, PAGE_CHANGES_MAX, by_prefix};
 use self::index::Index;
 use self::shelf::{Shelf, is_damage};
+use self::versions::{generation_of, is_id_prefix};
 use crate::change::{ChangeFile, ChangeId};
 use crate::objects::Objects;
 
@@ -138,11 +139,12 @@ impl History {
         })
     }
 
-    /// Finds a change by its id or the beginning of it, and reads all of it.
+    /// Finds a change by its id, the beginning of it or the generation that it made, and reads all of
+    /// it. Digits that are both mean the generation.
     ///
     /// # Errors
     ///
-    /// `UnknownChange`, `AmbiguousChange`; `BadVersion` for fewer than 4 digits; `Damaged`.
+    /// `UnknownChange`, `AmbiguousChange`; `BadVersion` for what can be neither; `Damaged`.
     pub fn show(&self, id: &str) -> Result<(ChangeId, ChangeFile)> {
         let id = self.find(id)?;
         Ok((id, self.shelf.read(&id)?.0))
@@ -162,10 +164,27 @@ impl History {
         (known.newest > 0).then_some((known.horizon, known.newest))
     }
 
-    /// The change that an id, or the beginning of one, stands for.
+    /// The ids of sessions that begin so and of which there is a change, sorted; at most `count`.
+    ///
+    /// # Errors
+    ///
+    /// `Io`.
+    pub fn sessions(&self, prefix: &str, count: usize) -> Result<Vec<String>> {
+        self.ask(|catalog| catalog.sessions(prefix, count))
+    }
+
+    /// The change that an id, the beginning of one or a generation stands for.
     fn find(&self, id: &str) -> Result<ChangeId> {
-        let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-        if id.len() < PREFIX_DIGITS_MIN || !id.bytes().all(is_digit) {
+        if let Some(generation) = generation_of(id) {
+            let chain = self.ask(Catalog::chain)?;
+            if let Some(member) = chain.iter().find(|it| it.generation == generation) {
+                return Ok(member.id);
+            }
+            if !is_id_prefix(id) {
+                let id = id.to_owned();
+                return Err(HistoryError::UnknownChange { id });
+            }
+        } else if !is_id_prefix(id) {
             let text = id.to_owned();
             return Err(HistoryError::BadVersion { text });
         }

@@ -14,6 +14,9 @@ use crate::error::{Result, WorkspaceError};
 use crate::history::{GcNeeds, GcReport, History, HistoryLimits, LogFilter, Report, Retention};
 use crate::workspace::Workspace;
 
+/// Changes of one session that are asked for at once.
+const OUTCOMES_PAGE: usize = 100;
+
 impl Workspace {
     /// The durable sessions of a directory. Its store is made when there is none.
     ///
@@ -80,8 +83,9 @@ impl Workspace {
         Ok(Some(report.map_err(Arc::new)?))
     }
 
-    /// Drops the oldest history, but nothing that an open session of this process needs; with
-    /// `dry_run` it only tells what would go. `None` when there is no history.
+    /// Drops the oldest history, but nothing that a durable session which is not over needs, or an
+    /// open session of this or any other process; with `dry_run` it only tells what would go. `None`
+    /// when there is no history.
     ///
     /// # Errors
     ///
@@ -96,18 +100,27 @@ impl Workspace {
         let Some(history) = open_history(engine)? else {
             return Ok(None);
         };
+        let sessions = self.durable_store(base)?;
         let is_live = |digest: &Digest| engine.needs_object(digest);
-        let needs = GcNeeds {
-            generation_min: self.registry().generation_min(base),
-            is_live: &is_live,
-            is_pinned: &|_| false,
-        };
         let now = self.options.clock.now();
-        let report = match dry_run {
-            true => history.gc_plan(retention, now, &needs),
-            false => engine.exclusively(|| history.gc(retention, now, &needs))?,
-        };
-        Ok(Some(report.map_err(Arc::new)?))
+        let report = engine.exclusively(|| -> Result<GcReport> {
+            let generations = [
+                self.registry().generation_min(base),
+                engine.leased_generation()?,
+                sessions.generation_min()?,
+            ];
+            let needs = GcNeeds {
+                generation_min: generations.into_iter().flatten().min(),
+                is_live: &is_live,
+                is_pinned: &|_| false,
+            };
+            let report = match dry_run {
+                true => history.gc_plan(retention, now, &needs),
+                false => history.gc(retention, now, &needs),
+            };
+            Ok(report.map_err(Arc::new)?)
+        })?;
+        report.map(Some)
     }
 }
 
@@ -141,8 +154,22 @@ fn outcome(engine: &Arc<Engine>, session: &str) -> Result<Option<ChangeId>> {
         session: Some(session.to_owned()),
         ..LogFilter::default()
     };
-    let page = history.log(&filter, None, 1).map_err(Arc::new)?;
-    Ok(page.entries.first().map(|entry| entry.id))
+    let mut below = None;
+    loop {
+        let page = history.log(&filter, below, OUTCOMES_PAGE);
+        let page = page.map_err(Arc::new)?;
+        for entry in &page.entries {
+            let (id, file) = history.show(&entry.id.to_string()).map_err(Arc::new)?;
+            // After a part the session went on.
+            if !file.change.is_part {
+                return Ok(Some(id));
+            }
+        }
+        match page.next {
+            Some(next) => below = Some(next),
+            None => return Ok(None),
+        }
+    }
 }
 
 /// Knows of commits what the journal and the history of a base say.

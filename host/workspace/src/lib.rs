@@ -48,7 +48,9 @@ mod keeping;
 
 pub use base::{BaseHandle, BaseKind};
 pub use change::{Change, ChangeId};
-pub use commit::{Acknowledge, ChangeInfo, CommitOptions, CommitOutcome, Displaced, UNCHANGED};
+pub use commit::{
+    Acknowledge, ChangeInfo, CommitOptions, CommitOutcome, Displaced, Preview, UNCHANGED,
+};
 pub use directory::Ability;
 pub use durable::{DurableError, DurableOptions, DurableSession, DurableStore};
 pub use error::{Result, StoreError, WorkspaceError};
@@ -56,4 +58,4 @@ pub use history::{History, HistoryError, HistoryLimits};
 pub use ids::{CountingIds, IdSource};
 pub use limits::WorkspaceLimits;
 pub use objects::ObjectError;
-pub use workspace::{BeginOptions, Preview, Workspace, WorkspaceOptions};
+pub use workspace::{BeginOptions, Workspace, WorkspaceOptions};

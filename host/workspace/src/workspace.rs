@@ -7,13 +7,13 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 use store::disk::Dir;
 use vfs::{
-    Access, ChangeEntry, Clock, ConflictPolicy, DirectoryBase, EmptyBase, FixedClock, Limits,
-    Metadata, Meter, Rebased, Session, SessionOptions, Status,
+    Access, Clock, ConflictPolicy, DirectoryBase, EmptyBase, FixedClock, Limits, Metadata, Meter,
+    Rebased, Session, SessionOptions, Status,
 };
 
 use crate::audit::Life;
 use crate::base::{BaseHandle, Target};
-use crate::commit::{self, CommitOptions, CommitOutcome};
+use crate::commit::{self, CommitOptions, CommitOutcome, Preview};
 use crate::directory::Engine;
 use crate::error::{Result, WorkspaceError};
 use crate::ids::{CountingIds, IdSource};
@@ -64,17 +64,6 @@ pub struct BeginOptions {
     pub access: Access,
     /// What it may take; the workspace's `session_limits` when absent.
     pub limits: Option<Limits>,
-}
-
-/// What a commit would do.
-#[derive(Clone, Debug)]
-pub struct Preview {
-    /// Its conflicts, and what would be merged or dropped.
-    pub rebased: Rebased,
-    /// What would change in the base; where there are conflicts, what the session changed.
-    pub entries: Vec<ChangeEntry>,
-    /// The same as a unified diff.
-    pub diff: String,
 }
 
 impl Workspace {
@@ -263,22 +252,55 @@ impl Workspace {
         &self.registry
     }
 
-    /// What a commit would do now; nothing is changed, and the session is as it was.
+    /// What a commit with the same options would do now: the same conflicts, or the same changes.
+    /// Nothing is changed, the session is as it was, and its audit knows nothing of it.
+    ///
+    /// What only shows when it is written, such as a full disk, is not foreseen.
     ///
     /// # Errors
     ///
-    /// As [`Workspace::fork`] and [`Workspace::rebase`].
-    pub fn preview(&self, session: &Session, policy: ConflictPolicy) -> Result<Preview> {
-        let fork = self.fork(session, BeginOptions::default())?;
-        let rebased = self.rebase(&fork, policy)?;
-        let entries = fork.changes()?;
-        let diff = fork.diff()?;
-        self.rollback(&fork)?;
-        Ok(Preview {
-            rebased,
-            entries,
-            diff,
-        })
+    /// Those of [`Workspace::commit`] before it writes; `Limit` over `sessions_max`.
+    pub fn preview(&self, session: &Session, options: &CommitOptions) -> Result<Preview> {
+        commit::preview(self, session, options)
+    }
+
+    /// A read-only session over what a base holds now, to look at; no audit is told of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Workspace::begin`].
+    pub fn look(&self, base: &Arc<BaseHandle>) -> Result<Session> {
+        let (tree, generation) = base.tree();
+        let origin = Origin {
+            base: base.clone(),
+            generation,
+        };
+        let options = SessionOptions {
+            file_system_id: self.options.ids.number(),
+            access: Access::ReadOnly,
+            ..self.options_of(self.options.ids.session_id(), origin, None)?
+        };
+        match &base.target {
+            Target::Directory(_) => Ok(Session::begin(tree, options)),
+            Target::Memory(head) => Ok(head.fork_unobserved(options)?),
+        }
+    }
+
+    /// A session beside another, from its present state, to find out what something would come to;
+    /// no audit is told of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Workspace::fork`].
+    pub fn fork_unobserved(&self, session: &Session) -> Result<Session> {
+        let id = self.options.ids.session_id();
+        let limits = Some(session.limits().clone());
+        let options = SessionOptions {
+            file_system_id: self.options.ids.number(),
+            metadata: session.metadata().clone(),
+            ..self.options_of(id, self.origin(session)?, limits)?
+        };
+        Ok(session.fork_unobserved(options)?)
     }
 
     pub(crate) fn origin(&self, session: &Session) -> Result<Origin> {

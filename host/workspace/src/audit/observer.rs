@@ -101,8 +101,13 @@ impl Observer for AuditObserver {
         match (operation.kind, self.life) {
             // A durable session that is opened does not begin, and one that is closed is still there.
             (OperationKind::Begin, Life::Resumed)
-            | (OperationKind::Discard, Life::Begun | Life::Resumed) => self.note_skipped(),
-            (OperationKind::Begin, _) => {
+            | (OperationKind::Discard, Life::Begun | Life::Resumed)
+                if operation.outcome.is_ok() =>
+            {
+                self.note_skipped();
+            }
+            // One that was denied is another session that was asked for.
+            (OperationKind::Begin, _) if operation.outcome.is_ok() => {
                 let begun = Operation {
                     target: Some(&self.base),
                     ..*operation

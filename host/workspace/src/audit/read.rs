@@ -1,5 +1,6 @@
 //! Reading a log by pages, oldest first, in bounded memory.
 
+use std::collections::BTreeSet;
 use std::io;
 
 use store::disk::Dir;
@@ -99,6 +100,34 @@ impl AuditLog {
             Ok(true)
         })?;
         Ok(page)
+    }
+
+    /// The ids of sessions that begin so and have a line, sorted; `count` at most, the first ones in
+    /// the log. All of the log is read, unless one of them is `prefix` itself.
+    ///
+    /// # Errors
+    ///
+    /// As [`AuditLog::read`].
+    pub fn sessions(&self, prefix: &str, count: usize) -> AuditResult<Vec<String>> {
+        let mut found = BTreeSet::new();
+        let mut is_exact = false;
+        self.each(0, &mut |entry, _| {
+            let session = entry.session.filter(|session| session.starts_with(prefix));
+            if let Some(session) = session {
+                is_exact = session == prefix;
+                if is_exact {
+                    return Ok(false);
+                }
+                if found.len() < count {
+                    found.insert(session);
+                }
+            }
+            Ok(true)
+        })?;
+        if is_exact {
+            return Ok(vec![prefix.to_owned()]);
+        }
+        Ok(found.into_iter().collect())
     }
 
     /// Hands out each line after a number, parsed and as it stands, until `each` returns false.

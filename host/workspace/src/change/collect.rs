@@ -46,6 +46,7 @@ impl<'a> Collector<'a> {
             base_generation: origin.generation,
             into_session,
             session: session.id().to_owned(),
+            is_part: self.sealed.is_part(),
             metadata: session.metadata().clone(),
             message,
             committed_at,

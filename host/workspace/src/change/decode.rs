@@ -68,6 +68,7 @@ impl Change {
             base_generation: input.u64()?,
             into_session: input.option(Decoder::text)?,
             session: input.text()?,
+            is_part: input.flag()?,
             metadata: input.metadata()?,
             message: input.option(Decoder::text)?,
             committed_at: input.time()?,

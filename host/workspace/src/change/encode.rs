@@ -23,6 +23,7 @@ impl Change {
         out.u64(self.base_generation);
         out.option(self.into_session.as_ref(), |out, id| out.text(id));
         out.text(&self.session);
+        out.byte(u8::from(self.is_part));
         out.metadata(&self.metadata);
         out.option(self.message.as_ref(), |out, message| out.text(message));
         out.time(self.committed_at);

@@ -78,6 +78,7 @@ fn change() -> impl Strategy<Value = Change> {
             base_generation: head.1,
             into_session: head.2,
             session: head.3,
+            is_part: head.1 % 2 == 1,
             metadata: tail.0,
             message: tail.1,
             committed_at: tail.2,
@@ -117,6 +118,7 @@ fn small() -> Change {
         base_generation: 7,
         into_session: None,
         session: "s1".to_owned(),
+        is_part: true,
         metadata: Metadata {
             agent: Some("a".to_owned()),
             ..Metadata::default()
@@ -148,7 +150,7 @@ fn the_bytes_are_those_of_the_specification() {
     expected.extend(b"\x07\0\0\0vfs://b");
     expected.extend(b"\x07\0\0\0\0\0\0\0");
     expected.extend(b"\0");
-    expected.extend(b"\x02\0\0\0s1");
+    expected.extend(b"\x02\0\0\0s1\x01");
     expected.extend(b"\0\x01\x01\0\0\0a\0");
     expected.extend(b"\0\0\0\0");
     expected.extend([0; 12]);
@@ -175,7 +177,7 @@ fn a_newer_format_is_named() {
 #[test]
 fn a_count_that_cannot_be_is_refused_before_memory_is_taken() {
     let mut bytes = small().encode();
-    let labels = 8 + 2 + 11 + 8 + 1 + 6 + 8;
+    let labels = 8 + 2 + 11 + 8 + 1 + 6 + 1 + 8;
     assert_eq!(bytes[labels..labels + 4], [0; 4]);
     bytes[labels..labels + 4].fill(0xff);
     let found = Change::decode(&bytes);

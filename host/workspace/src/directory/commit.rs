@@ -21,6 +21,7 @@ use super::transaction::{Entry, Transaction};
 use super::validate::{Failure, Validated, Validator};
 use super::walker::Walker;
 use super::worker::{Deferred, Job};
+use crate::change::Change;
 use crate::commit::{Acknowledge, ChangeInfo, CommitOutcome, Displaced, Request, finish, stale};
 use crate::error::{Result, StoreError, WorkspaceError};
 use crate::workspace::check_limit;
@@ -55,6 +56,7 @@ pub(crate) fn commit(engine: &Arc<Engine>, request: Request<'_>) -> Result<Commi
     if !conflicts.is_empty() {
         return Ok(CommitOutcome::Conflicted(conflicts));
     }
+    engine.hold_lease(store)?;
     let transaction = match compose(engine, store, &request) {
         Ok(transaction) => Arc::new(transaction),
         Err(error) => return moved_under(engine, &request, error),
@@ -70,7 +72,7 @@ pub(crate) fn commit(engine: &Arc<Engine>, request: Request<'_>) -> Result<Commi
     outcome
 }
 
-fn footprint(request: &Request<'_>) -> Footprint {
+pub(super) fn footprint(request: &Request<'_>) -> Footprint {
     let mut footprint = Footprint::of(request.sealed.change_set());
     if request.is_serializable() {
         let seen = request.sealed.reads().into_iter().map(|(path, _)| path);
@@ -80,7 +82,7 @@ fn footprint(request: &Request<'_>) -> Footprint {
     footprint
 }
 
-fn validate(engine: &Engine, request: &Request<'_>) -> Result<Validated> {
+pub(super) fn validate(engine: &Engine, request: &Request<'_>) -> Result<Validated> {
     let listing_entries_max = request.workspace.options.limits.listing_entries_max;
     let set = request.sealed.change_set();
     let mut validator = Validator::new(engine.root(), set, listing_entries_max);
@@ -122,12 +124,20 @@ fn reserve(
 ) -> Result<()> {
     let held = store.reserve.hold();
     held.map_err(|error| engine.io(".session-fs/reserve", error))?;
+    check_places(engine, &transaction.change, immovable)
+}
+
+/// Finds out whether the system would let all of a change be done.
+pub(super) fn check_places(
+    engine: &Engine,
+    change: &Change,
+    immovable: Option<Failure>,
+) -> Result<()> {
     if let Some((path, error)) = immovable {
         return Err(engine.io(path, error));
     }
     let mut walker = Walker::new(engine.root());
     let mut checked = BTreeSet::new();
-    let change = &transaction.change;
     let gone = change.departures.iter().map(|gone| &gone.path);
     let replaced = change.updates.iter().map(|update| &update.source);
     let come = change.arrivals.iter().map(|come| &come.path);
@@ -447,7 +457,7 @@ fn is_due(store: &Store) -> bool {
 }
 
 /// What an error of composing means: conflicts, when the base moved while it was read.
-fn moved_under(
+pub(super) fn moved_under(
     engine: &Engine,
     request: &Request<'_>,
     error: WorkspaceError,

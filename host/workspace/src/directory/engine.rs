@@ -17,6 +17,7 @@ use vfs::{Digest, DirectoryBase, Name};
 use super::ability::Ability;
 use super::folder::StoreFolder;
 use super::footprint::Footprint;
+use super::lease::Lease;
 use super::store::Store;
 use super::timeline::Timeline;
 use super::worker::{Job, Worker};
@@ -48,6 +49,7 @@ pub(crate) struct Engine {
     appliers: OnceLock<Option<Worker>>,
     checkpointers: OnceLock<Option<Worker>>,
     audit: Arc<AuditLog>,
+    lease: Mutex<Option<Lease>>,
 }
 
 #[derive(Default)]
@@ -113,6 +115,7 @@ impl Engine {
             transactions_count: AtomicU64::new(0),
             appliers: OnceLock::new(),
             checkpointers: OnceLock::new(),
+            lease: Mutex::default(),
         });
         if let Err(error) = engine.recover_if_free() {
             engine.state.lock().doubt = Some(Doubt::Unusable(error));
@@ -157,6 +160,27 @@ impl Engine {
             self.audit.attach(dir, key).map_err(fail)?;
         }
         self.audit.ready().map_err(fail)
+    }
+
+    /// Sees to it that no other process drops what sessions of this one may ask for, now that there
+    /// is going to be a generation after theirs.
+    pub(super) fn hold_lease(&self, store: &Store) -> Result<()> {
+        let generation = self.timeline.oldest();
+        let mut lease = self.lease.lock();
+        let held = match &mut *lease {
+            Some(lease) => lease.renew(generation),
+            none => Lease::make(&store.folder.dir, generation).map(|made| *none = Some(made)),
+        };
+        held.map_err(|error| error.at(&self.name))
+    }
+
+    /// The oldest generation that open sessions of other processes may need; asked by whoever has
+    /// the turn.
+    pub(crate) fn leased_generation(&self) -> Result<Option<u64>> {
+        let fail = |error| self.io(".session-fs/leases", error);
+        let store = self.present_store().map_err(fail)?;
+        let own = self.lease.lock();
+        Lease::oldest(&*store.folder.dir, own.as_ref()).map_err(fail)
     }
 
     /// Opens what is in a slot.

@@ -86,7 +86,8 @@ impl Pending {
     pub(super) fn change_of(&self, session: &str) -> Option<(u64, ChangeId)> {
         let mut settled = self.committed.iter().rev();
         settled.find_map(|(sequence, one)| {
-            let is_it = one.transaction.change.session == session;
+            let change = &one.transaction.change;
+            let is_it = change.session == session && !change.is_part;
             let stands = !matches!(one.state, Progress::Aborted);
             (is_it && stands).then_some((*sequence, one.transaction.change_id))
         })

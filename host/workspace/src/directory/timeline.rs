@@ -86,6 +86,13 @@ impl Timeline {
         self.state.lock().generation
     }
 
+    /// The oldest generation that is read, or will be.
+    pub(super) fn oldest(&self) -> u64 {
+        let state = self.state.lock();
+        let oldest = state.readers.keys().next().copied();
+        oldest.map_or(state.generation, |oldest| oldest.min(state.generation))
+    }
+
     /// A reader of what is committed by now.
     pub(super) fn reader(self: &Arc<Self>) -> Reader {
         let mut state = self.state.lock();

@@ -145,6 +145,31 @@ impl DurableStore {
         }
     }
 
+    /// The oldest generation that a session which is not over began from.
+    ///
+    /// # Errors
+    ///
+    /// `Io` when a session cannot be looked at: it may need anything.
+    pub(crate) fn generation_min(&self) -> Result<Option<u64>> {
+        let mut oldest = None;
+        for id in self.ids()? {
+            let meta = self
+                .folder_dir(&id)
+                .and_then(|dir| Meta::read(&*dir, &self.context.key, &id));
+            let generation = match meta {
+                Ok(meta) if matches!(meta.life, Life::Ended(..)) => continue,
+                Ok(meta) => meta.base_generation,
+                // It went meanwhile; or nobody can ever open it.
+                Err(DurableError::NotFound { .. } | DurableError::Corrupt { .. }) => continue,
+                // Only a newer program knows what it needs.
+                Err(DurableError::Newer { .. }) => 0,
+                Err(error) => return Err(error),
+            };
+            oldest = Some(oldest.map_or(generation, |oldest: u64| oldest.min(generation)));
+        }
+        Ok(oldest)
+    }
+
     /// The ids of all sessions, in order.
     pub(super) fn ids(&self) -> Result<Vec<SessionId>> {
         let names = self.folder_names()?;

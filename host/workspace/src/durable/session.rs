@@ -9,7 +9,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use vfs::{SavedState, Session, SessionOptions, Spill};
+use vfs::{SavedState, Session, SessionOptions, Spill, Status};
 
 use super::error::{DurableError, Result};
 use super::folder::Folder;
@@ -183,7 +183,8 @@ impl DurableSession {
         self.end(End::Committed(change))
     }
 
-    /// Commits by `commit`, so that no crash lets the session be committed twice.
+    /// Commits by `commit`, so that no crash lets the session be committed twice. When only a part of
+    /// it was, the rest is saved and stays open.
     ///
     /// # Errors
     ///
@@ -196,9 +197,18 @@ impl DurableSession {
         self.settling()?;
         let outcome = commit(&self.session);
         match &outcome {
+            // A part: the rest goes on. Where it cannot be saved, the part is in the session still,
+            // and a rebase finds that the base has it.
+            Ok(CommitOutcome::Applied(_)) if self.session.status() == Status::Open => {
+                self.save().and_then(|()| self.reopened()).ok()
+            }
             Ok(CommitOutcome::Applied(change)) => self.settled(Some(change.id)).ok(),
             // It is recorded; the next to open the base completes it.
-            Err(WorkspaceError::NeedsRecovery { change, .. }) => self.settled(Some(*change)).ok(),
+            Err(WorkspaceError::NeedsRecovery { change, .. })
+                if self.session.status() != Status::Open =>
+            {
+                self.settled(Some(*change)).ok()
+            }
             Ok(CommitOutcome::Unchanged) => self.settled(None).ok(),
             Ok(CommitOutcome::Conflicted(_)) => self.reopened().ok(),
             // Whether it was recorded is for the history to say.

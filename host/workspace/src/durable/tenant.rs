@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use vfs::{ConflictPolicy, Session, SessionOptions};
+use vfs::{Session, SessionOptions};
 
 use super::error::DurableError;
 use super::{DurableOptions, DurableSession, DurableStore, SessionId};
@@ -88,42 +88,13 @@ impl Workspace {
     ///
     /// # Errors
     ///
-    /// As [`Workspace::commit`]; `Durable` when the commit could not begin or the rest not be saved.
+    /// As [`Workspace::commit`]; `Durable` when the commit could not begin.
     pub fn commit_durable(
         &self,
         session: &DurableSession,
         options: &CommitOptions,
     ) -> Result<CommitOutcome> {
-        match options.paths.is_empty() {
-            true => session.settle(|session: &Session| self.commit(session, options)),
-            false => self.commit_part(session, options),
-        }
-    }
-
-    /// Commits a part by way of a fork: under the session's own id it would later be taken for the
-    /// whole. A crash before the rest is saved leaves a session that has the part still; a rebase
-    /// finds that the base has it already.
-    fn commit_part(
-        &self,
-        session: &DurableSession,
-        options: &CommitOptions,
-    ) -> Result<CommitOutcome> {
-        let metadata = session.metadata();
-        let begin = BeginOptions {
-            purpose: metadata.purpose.clone(),
-            agent: metadata.agent.clone(),
-            task_id: metadata.task_id.clone(),
-            labels: metadata.labels.clone(),
-            ..BeginOptions::default()
-        };
-        let part = self.fork(session.session(), begin)?;
-        let outcome = self.commit(&part, options)?;
-        if matches!(outcome, CommitOutcome::Applied(_)) {
-            // Where the rest conflicts it stays as it is, and its own commit says so.
-            drop(self.rebase(session.session(), ConflictPolicy::Fail)?);
-            session.save()?;
-        }
-        Ok(outcome)
+        session.settle(|session: &Session| self.commit(session, options))
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! It only selects changes; what one did is always read from its change file.
 
+use std::collections::BTreeSet;
+
 use vfs::{Timestamp, VPath};
 
 use super::error::{HistoryError, Result};
@@ -129,6 +131,19 @@ impl Catalog {
                 Ok(ids)
             }
             Self::Indexed(index) => index.ids(),
+        }
+    }
+
+    /// The ids of sessions that begin so, sorted; at most `count`.
+    pub(super) fn sessions(&self, prefix: &str, count: usize) -> rusqlite::Result<Vec<String>> {
+        match self {
+            Self::Memory(entries) => {
+                let sessions = entries.iter().map(|entry| &entry.session);
+                let matching = sessions.filter(|session| session.starts_with(prefix));
+                let distinct: BTreeSet<&String> = matching.collect();
+                Ok(distinct.into_iter().take(count).cloned().collect())
+            }
+            Self::Indexed(index) => index.sessions(prefix, count),
         }
     }
 

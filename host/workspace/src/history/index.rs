@@ -99,6 +99,14 @@ impl Index {
         })
     }
 
+    pub(super) fn sessions(&self, prefix: &str, count: usize) -> rusqlite::Result<Vec<String>> {
+        let sql = "SELECT DISTINCT session FROM changes WHERE substr(session, 1, length(?1)) = ?1 ORDER BY session LIMIT ?2";
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.rows(sql, vec![prefix.to_owned().into(), count.into()], |row| {
+            row.get(0)
+        })
+    }
+
     pub(super) fn chain(&self) -> rusqlite::Result<Vec<Member>> {
         let sql = "SELECT generation, id, previous FROM changes ORDER BY generation";
         self.rows(sql, vec![], |row| {

@@ -47,6 +47,8 @@ pub struct GcReport {
     pub bytes_kept: u64,
     /// Changes that stay.
     pub changes_kept: usize,
+    /// The generation that a live session began from, where more would go without that session.
+    pub needed_since: Option<u64>,
 }
 
 /// A change, and what it costs.
@@ -82,7 +84,7 @@ impl History {
         // A damaged change file hides what it needs.
         self.require_sound()?;
         let mut stock = self.stock()?;
-        let dropped = stock.drop_oldest(retention, now, needs);
+        let (dropped, is_held_back) = stock.drop_oldest(retention, now, needs);
         let is_needed = |digest: &Digest| {
             stock.needed.get(digest).is_some_and(|count| *count > 0) || (needs.is_live)(digest)
         };
@@ -98,6 +100,7 @@ impl History {
             bytes_kept: bytes(&kept) + files(&stock.changes),
             changes_kept: stock.changes.len(),
             changes: dropped.iter().map(|held| held.id).collect(),
+            needed_since: needs.generation_min.filter(|_| is_held_back),
             objects: gone.into_iter().map(|(digest, _)| *digest).collect(),
         })
     }
@@ -167,18 +170,19 @@ impl History {
 }
 
 impl Stock {
-    /// Takes out the oldest changes until the limits are kept, or nothing more may go.
+    /// Takes out the oldest changes until the limits are kept, or nothing more may go: then more
+    /// would have, had no session needed it.
     fn drop_oldest(
         &mut self,
         retention: &Retention,
         now: Timestamp,
         needs: &GcNeeds<'_>,
-    ) -> Vec<Held> {
+    ) -> (Vec<Held>, bool) {
         let mut bytes = self.bytes();
         let (mut dropped, mut kept) = (Vec::new(), Vec::new());
         let mut count = self.changes.len();
         // A gap in the middle would hide everything before it, so that the first one to stay ends it.
-        let mut ended = false;
+        let (mut ended, mut is_held_back) = (false, false);
         for held in std::mem::take(&mut self.changes) {
             let is_over = retention.changes_max.is_some_and(|limit| count > limit)
                 || retention.bytes_max.is_some_and(|limit| bytes > limit)
@@ -188,6 +192,7 @@ impl Stock {
             let is_needed = needs
                 .generation_min
                 .is_some_and(|oldest| held.generation > oldest);
+            is_held_back |= !ended && is_over && is_needed;
             ended |= !is_over || is_needed;
             if ended || (needs.is_pinned)(&held.id) {
                 kept.push(held);
@@ -198,7 +203,7 @@ impl Stock {
             dropped.push(held);
         }
         self.changes = kept;
-        dropped
+        (dropped, is_held_back)
     }
 
     /// Bytes of everything that a change needs.

@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use vfs::{Conflict, ConflictReason, ConflictSide, Digest, Kind, Session, VPath};
+use vfs::{
+    Conflict, ConflictReason, ConflictSide, Digest, Kind, Session, TextMerge, VPath, merge_text,
+};
 
 use super::History;
 use super::error::{HistoryError, Result};
@@ -131,12 +133,13 @@ impl Undo<'_> {
         after: &Version,
     ) -> Result<()> {
         let text = path.to_string();
+        let sides = (Some(after), Some(before));
         let Some(present) = self.present(path)? else {
-            self.conflict(path, Some(after), Some(before), None);
+            self.conflict(path, sides, None, ConflictReason::RemovedThere);
             return Ok(());
         };
         if present.kind != Some(Kind::File) {
-            self.conflict(path, Some(after), Some(before), Some(present));
+            self.conflict(path, sides, Some(present), ConflictReason::Kind);
             return Ok(());
         }
         let preimage = self.preimage(source, before)?;
@@ -152,10 +155,18 @@ impl Undo<'_> {
             Some(left) => self.left(path, left, after)?,
             None => None,
         };
-        match left.and_then(|left| (self.merge)(&left, &old, &now)) {
+        let Some(left) = left else {
+            self.conflict(path, sides, Some(present), ConflictReason::Unreadable);
+            return Ok(());
+        };
+        match (self.merge)(&left, &old, &now) {
             Some(merged) => Ok(self.session.write(&text, &merged)?),
             None => {
-                self.conflict(path, Some(after), Some(before), Some(present));
+                let reason = match merge_text(&left, &old, &now) {
+                    TextMerge::NotText => ConflictReason::Binary,
+                    _ => ConflictReason::Content,
+                };
+                self.conflict(path, sides, Some(present), reason);
                 Ok(())
             }
         }
@@ -168,12 +179,18 @@ impl Undo<'_> {
             let text = come.path.to_string();
             let Some(present) = self.present(&come.path)? else {
                 let ours = come.moved_from.as_ref().map(|_| &come.after);
-                self.conflict(&come.path, Some(&come.after), ours, None);
+                let sides = (Some(&come.after), ours);
+                self.conflict(&come.path, sides, None, ConflictReason::RemovedThere);
                 continue;
             };
             let kind = present.kind;
+            let sides = (Some(&come.after), None);
             if !self.is_as_left(come, kind)? {
-                self.conflict(&come.path, Some(&come.after), None, Some(present));
+                let reason = match kind == Some(come.after.kind()) {
+                    true => ConflictReason::RemovedHere,
+                    false => ConflictReason::Kind,
+                };
+                self.conflict(&come.path, sides, Some(present), reason);
             }
             match &come.moved_from {
                 Some(from) => {
@@ -183,7 +200,8 @@ impl Undo<'_> {
                 }
                 None => match self.session.remove(&text) {
                     Err(vfs::Error::NotEmpty { .. }) => {
-                        self.conflict(&come.path, Some(&come.after), None, Some(present));
+                        let reason = ConflictReason::NotEmpty;
+                        self.conflict(&come.path, sides, Some(present), reason);
                         // It is taken back anyway; what is above must not conflict for this.
                         self.session.remove_all(&text)?;
                     }
@@ -205,13 +223,14 @@ impl Undo<'_> {
             if both_directories {
                 continue;
             }
+            let sides = (None, Some(&gone.before));
             if present.is_some() {
-                self.conflict(&gone.path, None, Some(&gone.before), present);
+                self.conflict(&gone.path, sides, present, ConflictReason::BothCreated);
                 // Taken back anyway, as above.
                 self.session.remove_all(&gone.path.to_string())?;
             }
             if !self.has_parent(&gone.path)? {
-                self.conflict(&gone.path, None, Some(&gone.before), None);
+                self.conflict(&gone.path, sides, None, ConflictReason::RemovedThere);
                 continue;
             }
             self.put_one_back(gone)?;
@@ -339,9 +358,9 @@ impl Undo<'_> {
     fn conflict(
         &mut self,
         path: &VPath,
-        before: Option<&Version>,
-        ours: Option<&Version>,
+        (before, ours): (Option<&Version>, Option<&Version>),
         theirs: Option<ConflictSide>,
+        reason: ConflictReason,
     ) {
         self.conflicts
             .entry(path.clone())
@@ -350,7 +369,7 @@ impl Undo<'_> {
                 before: before.map(side),
                 ours: ours.map(side),
                 theirs,
-                reason: ConflictReason::Content,
+                reason,
             });
     }
 }

@@ -14,14 +14,15 @@ use crate::change::{ChangeId, Version};
 /// Digits of a generation; whatever is longer is a change id.
 const GENERATION_DIGITS_MAX: usize = 10;
 
-/// Which version of a path is meant: `12`, `3f9a1c`, or `3f9a1c^` for what stood there before it.
+/// Which version of a path is meant: `12`, `3f9a1c`, or `3f9a1c^` or `12^` for what stood there before
+/// that change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum VersionSelector {
     /// As it stood when the base had this generation.
     Generation(u64),
     /// As this change left it: an id or the beginning of one.
     After(String),
-    /// As this change found it.
+    /// As this change found it: an id, the beginning of one, or the generation that it made.
     Before(String),
 }
 
@@ -181,6 +182,14 @@ impl History {
     /// The generation that a selector means, and the change that found it when it means that.
     pub(super) fn moment(&self, selector: &VersionSelector) -> Result<(u64, Option<u64>)> {
         match selector {
+            // Digits alone may begin an id too, but no generation is so young.
+            VersionSelector::Generation(generation) if self.is_ahead(*generation) => {
+                match self.find(&generation.to_string()) {
+                    Ok(id) => Ok((self.shelf.read(&id)?.0.generation, None)),
+                    Err(HistoryError::UnknownChange { .. }) => Ok((*generation, None)),
+                    Err(error) => Err(error),
+                }
+            }
             VersionSelector::Generation(generation) => Ok((*generation, None)),
             VersionSelector::After(id) => Ok((self.show(id)?.1.generation, None)),
             VersionSelector::Before(id) => {
@@ -188,6 +197,11 @@ impl History {
                 Ok((generation - 1, Some(generation)))
             }
         }
+    }
+
+    fn is_ahead(&self, generation: u64) -> bool {
+        self.generations()
+            .is_none_or(|(_, newest)| generation > newest)
     }
 
     /// What the changes below generation `below` did to a path.
@@ -339,22 +353,21 @@ impl FileVersion {
 impl FromStr for VersionSelector {
     type Err = HistoryError;
 
-    /// Up to ten decimal digits are a generation, anything else is a change id.
+    /// Up to ten decimal digits are a generation, anything else is the beginning of a change id. A
+    /// generation may have an `@` before it, and either a `^` behind it.
     fn from_str(text: &str) -> Result<Self> {
-        if text.len() <= GENERATION_DIGITS_MAX
-            && let Ok(generation) = text.parse()
-            && text.bytes().all(|byte| byte.is_ascii_digit())
-        {
-            return Ok(Self::Generation(generation));
-        }
         let (id, is_before) = match text.strip_suffix('^') {
             Some(id) => (id, true),
             None => (text, false),
         };
-        let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-        if !(PREFIX_DIGITS_MIN..=64).contains(&id.len()) || !id.bytes().all(is_digit) {
-            let text = text.to_owned();
-            return Err(HistoryError::BadVersion { text });
+        match generation_of(id) {
+            Some(generation) if !is_before => return Ok(Self::Generation(generation)),
+            Some(_) => {}
+            None if is_id_prefix(id) => {}
+            None => {
+                let text = text.to_owned();
+                return Err(HistoryError::BadVersion { text });
+            }
         }
         let id = id.to_owned();
         Ok(if is_before {
@@ -363,6 +376,22 @@ impl FromStr for VersionSelector {
             Self::After(id)
         })
     }
+}
+
+/// The generation that a text means, if it can be one.
+pub(super) fn generation_of(text: &str) -> Option<u64> {
+    let text = text.strip_prefix('@').unwrap_or(text);
+    let is_number = (1..=GENERATION_DIGITS_MAX).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_digit());
+    // No number is written with a zero before it, and an id may well begin with one.
+    let is_padded = text.len() > 1 && text.starts_with('0');
+    text.parse().ok().filter(|_| is_number && !is_padded)
+}
+
+/// Whether a text can be a change id or the beginning of one.
+pub(super) fn is_id_prefix(text: &str) -> bool {
+    let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    (PREFIX_DIGITS_MIN..=64).contains(&text.len()) && text.bytes().all(is_digit)
 }
 
 impl fmt::Display for VersionSelector {

@@ -220,13 +220,17 @@ fn two_sessions_that_changed_one_file_are_merged() {
     scene.applied(&one);
     assert_eq!(scene.conflicts(&two).len(), 1);
     let policy = ConflictPolicy::Merge;
-    let preview = scene.workspace.preview(&two, policy).expect("previews");
-    assert_eq!(preview.rebased.merged.len(), 1);
-    assert!(preview.diff.contains("+LINE 30"), "{}", preview.diff);
     let options = CommitOptions {
         on_conflict: policy,
         ..CommitOptions::default()
     };
+    let preview = scene.workspace.preview(&two, &options).expect("previews");
+    assert_eq!(preview.rebased.merged.len(), 1);
+    let diff = preview.diff.expect("short");
+    assert!(
+        diff.contains("+LINE 30") && !diff.contains("LINE 3\n"),
+        "{diff}"
+    );
     let outcome = scene.workspace.commit(&two, &options).expect("commits");
     assert!(matches!(outcome, CommitOutcome::Applied(_)), "{outcome:?}");
     let merged = lines

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use vfs::VPath;
 
 use super::scene::*;
-use crate::history::{HistoryError, UndoOutcome, VersionSelector};
+use crate::history::{HistoryError, UndoOutcome, VersionContent, VersionSelector};
 
 fn undo(
     scene: &Scene,
@@ -19,7 +19,7 @@ fn conflicts(outcome: UndoOutcome) -> Vec<String> {
     match outcome {
         UndoOutcome::Conflicted(conflicts) => conflicts
             .into_iter()
-            .map(|conflict| conflict.path.to_string())
+            .map(|conflict| format!("{} {}", conflict.path, conflict.reason.as_str()))
             .collect(),
         UndoOutcome::Prepared(id) => panic!("expected conflicts, {id} was undone"),
     }
@@ -133,7 +133,14 @@ fn an_undo_that_meets_later_changes_names_all_of_them_and_changes_nothing() {
     ]);
     let session = scene.begin();
     let outcome = undo(&scene, 1, &session).expect("answers");
-    assert_eq!(conflicts(outcome), ["dir", "edited", "gone", "m", "new"]);
+    let expected = [
+        "dir not-empty",
+        "edited content",
+        "gone both-created",
+        "m removed-there",
+        "new removed-here",
+    ];
+    assert_eq!(conflicts(outcome), expected);
     assert!(session.changes().expect("open").is_empty());
     assert_eq!(dump(&session), *scene.present());
 }
@@ -165,7 +172,62 @@ fn an_undo_does_not_act_through_a_link_that_came_later() {
     scene.run(&[Op::Remove("d"), Op::Link("d", "other")]);
     let session = scene.begin();
     let outcome = undo(&scene, 1, &session).expect("answers");
-    assert_eq!(conflicts(outcome), ["d", "d/x"]);
+    assert_eq!(conflicts(outcome), ["d kind", "d/x removed-there"]);
+}
+
+#[test]
+fn a_content_that_cannot_be_merged_says_why() {
+    let mut scene = Scene::new(&[("binary", "0"), ("moved", "0"), ("gone", "0")]);
+    scene.run(&[
+        Op::Write("binary", b"1\0".to_vec()),
+        Op::Write("moved", b"1".to_vec()),
+        Op::Write("gone", b"1".to_vec()),
+    ]);
+    scene.run(&[
+        Op::Write("binary", b"2\0".to_vec()),
+        Op::Remove("moved"),
+        Op::Mkdir("moved"),
+        Op::Remove("gone"),
+    ]);
+    let outcome = undo(&scene, 1, &scene.begin()).expect("answers");
+    let expected = ["binary binary", "gone removed-there", "moved kind"];
+    assert_eq!(conflicts(outcome), expected);
+}
+
+#[test]
+fn a_change_is_named_by_its_id_the_beginning_of_it_or_its_generation() {
+    let mut scene = Scene::new(&[("a", "0")]);
+    scene.run(&[Op::Write("a", b"1".to_vec())]);
+    scene.run(&[Op::Write("a", b"2".to_vec())]);
+    let history = scene.history();
+    let id = scene.id(2).to_string();
+    for name in [&id, &id[..8], "2", "@2"] {
+        let shown = history.show(name).expect(name);
+        assert_eq!(shown.0, scene.id(2), "{name}");
+    }
+    for name in ["3", "0", "@99"] {
+        let error = history.show(name).expect_err(name);
+        assert!(
+            matches!(error, HistoryError::UnknownChange { .. }),
+            "{error}"
+        );
+    }
+    for name in ["", "02", "@", "xyzt", "abc"] {
+        let error = history.show(name).expect_err(name);
+        assert!(matches!(error, HistoryError::BadVersion { .. }), "{error}");
+    }
+    let read = |text: &str| {
+        let selector: VersionSelector = text.parse().expect(text);
+        assert_eq!(selector.to_string(), text.trim_start_matches('@'));
+        match history.read_version(&path("a"), &selector).expect(text) {
+            VersionContent::File { bytes, .. } => bytes,
+            link @ VersionContent::Symlink { .. } => panic!("{link:?}"),
+        }
+    };
+    assert_eq!((read("1"), read("@2")), (b"1".to_vec(), b"2".to_vec()));
+    assert_eq!((read("2^"), read("1^")), (b"1".to_vec(), b"0".to_vec()));
+    let before = format!("{}^", &id[..8]);
+    assert_eq!(read(&before), b"1");
 }
 
 #[test]

@@ -344,6 +344,7 @@ fn describe(sealed: &vfs::Sealed, after: &Tree, generation: u64) -> Change {
         base: "file:///scene".to_owned(),
         base_generation: generation - 1,
         into_session: None,
+        is_part: false,
         session: session.id().to_owned(),
         metadata: session.metadata().clone(),
         message: Some(format!("commit {generation}")),

@@ -1,0 +1,190 @@
+//! What a base keeps, and for whom: `gc` beside sessions of other processes, and parts of a session.
+
+use std::sync::Arc;
+
+use session_fs_workspace::history::{GcReport, LogFilter, Retention};
+use session_fs_workspace::{
+    BaseHandle, BeginOptions, CommitOptions, CommitOutcome, DurableOptions, Workspace,
+    WorkspaceOptions,
+};
+use store::disk::RealDir;
+use vfs::{Session, VPath};
+
+use crate::scene::Scene;
+
+/// What another process has: a workspace of its own, and its handle of the directory.
+fn process(scene: &Scene) -> (Workspace, Arc<BaseHandle>) {
+    let folder = scene.folder.try_clone().expect("a handle");
+    let root = RealDir::open(folder).expect("a directory");
+    let workspace = Workspace::new(WorkspaceOptions::default());
+    let base = workspace.directory(root, "file:///scene");
+    (workspace, base.expect("a base"))
+}
+
+fn begin((workspace, base): &(Workspace, Arc<BaseHandle>)) -> Session {
+    let begun = workspace.begin(base, BeginOptions::default());
+    begun.expect("begins")
+}
+
+/// Commits a file; returns the generation.
+fn put(process: &(Workspace, Arc<BaseHandle>), path: &str, text: &str) -> u64 {
+    let session = begin(process);
+    session.write(path, text.as_bytes()).expect("written");
+    match process.0.commit(&session, &CommitOptions::default()) {
+        Ok(CommitOutcome::Applied(info)) => info.generation,
+        outcome => panic!("expected it to be applied: {outcome:?}"),
+    }
+}
+
+fn gc(process: &(Workspace, Arc<BaseHandle>), dry_run: bool) -> GcReport {
+    let retention = Retention {
+        changes_max: Some(0),
+        ..Retention::default()
+    };
+    let report = process.0.gc(&process.1, &retention, dry_run);
+    report
+        .expect("it can be cleaned")
+        .expect("there is a history")
+}
+
+#[test]
+fn what_sessions_of_another_process_see_is_not_dropped_as_long_as_it_lives() {
+    let scene = Scene::new(&[("file", "first, as the session saw it")]);
+    let (one, other) = (process(&scene), process(&scene));
+    put(&one, "unrelated", "1");
+    let session = begin(&one);
+    put(&one, "file", "second");
+    one.1.checkpoint().expect("checkpointed");
+    for dry_run in [true, false] {
+        let report = gc(&other, dry_run);
+        assert_eq!(report.changes_kept, 2, "{report:?}");
+        assert_eq!((report.objects.len(), report.needed_since), (0, Some(0)));
+    }
+    let seen = session.read("file").expect("kept");
+    assert_eq!(seen, b"first, as the session saw it");
+    drop((session, one));
+    let report = gc(&other, false);
+    assert_eq!((report.changes.len(), report.needed_since), (2, None));
+}
+
+#[test]
+fn what_a_process_left_when_it_was_killed_keeps_nothing() {
+    let scene = Scene::new(&[("file", "first")]);
+    let one = process(&scene);
+    put(&one, "file", "second");
+    let lease = ".session-fs/leases/17";
+    scene.folder.create_dir(lease).expect("made");
+    let generation = format!("{lease}/generation");
+    scene
+        .folder
+        .write(generation, 0_u64.to_le_bytes())
+        .expect("written");
+    let report = gc(&one, false);
+    assert_eq!((report.changes.len(), report.needed_since), (1, None));
+    assert!(scene.folder.symlink_metadata(lease).is_err(), "swept away");
+}
+
+#[test]
+fn a_durable_session_that_is_not_over_keeps_what_came_after_it_began() {
+    let scene = Scene::new(&[("file", "0")]);
+    let one = process(&scene);
+    assert_eq!(put(&one, "file", "1"), 1);
+    let store = one.0.durable_store(&one.1).expect("a store");
+    let durable = DurableOptions::default();
+    let begun = one
+        .0
+        .begin_durable(&one.1, &store, BeginOptions::default(), &durable);
+    let id = begun.expect("begins").session_id().clone();
+    put(&one, "file", "2");
+    put(&one, "file", "3");
+    drop((store, one));
+    let other = process(&scene);
+    let report = gc(&other, false);
+    assert_eq!(report.changes.len(), 1);
+    assert_eq!((report.changes_kept, report.needed_since), (2, Some(1)));
+    let store = other.0.durable_store(&other.1).expect("a store");
+    let opened = other.0.open_durable(&other.1, &store, &id);
+    opened.expect("there").rollback().expect("open");
+    let report = gc(&other, false);
+    assert_eq!((report.changes.len(), report.needed_since), (2, None));
+}
+
+#[test]
+fn a_part_is_in_the_history_under_the_id_of_its_session_and_does_not_end_it() {
+    let scene = Scene::new(&[("a", "0"), ("b", "0")]);
+    let one = process(&scene);
+    let store = one.0.durable_store(&one.1).expect("a store");
+    let begun = one.0.begin_durable(
+        &one.1,
+        &store,
+        BeginOptions::default(),
+        &DurableOptions::default(),
+    );
+    let session = begun.expect("begins");
+    let id = session.session_id().clone();
+    session.write("a", b"1").expect("written");
+    session.write("b", b"1").expect("written");
+    session.save().expect("saved");
+    let part = CommitOptions {
+        paths: vec![VPath::parse("a").expect("valid")],
+        ..CommitOptions::default()
+    };
+    let outcome = one.0.commit_durable(&session, &part);
+    assert!(
+        matches!(outcome, Ok(CommitOutcome::Applied(_))),
+        "{outcome:?}"
+    );
+    // The process dies in the middle of the commit of the rest.
+    session.settling().expect("noted");
+    drop((session, store, one));
+    let other = process(&scene);
+    assert_eq!(other.0.outcome(&other.1, id.as_str()).expect("known"), None);
+    let store = other.0.durable_store(&other.1).expect("a store");
+    let session = other.0.open_durable(&other.1, &store, &id).expect("open");
+    let rest: Vec<_> = session
+        .changes()
+        .expect("open")
+        .into_iter()
+        .map(|it| it.path.to_string())
+        .collect();
+    assert_eq!(rest, ["b"]);
+    let outcome = other.0.commit_durable(&session, &CommitOptions::default());
+    let Ok(CommitOutcome::Applied(info)) = outcome else {
+        panic!("expected it to be applied: {outcome:?}")
+    };
+    let found = other.0.outcome(&other.1, id.as_str());
+    assert_eq!(found.expect("known"), Some(info.id));
+    let history = other.0.history(&other.1).expect("opens").expect("there");
+    let page = history.log(&LogFilter::default(), None, 10).expect("read");
+    let sessions: Vec<&str> = page.entries.iter().map(|it| it.session.as_str()).collect();
+    assert_eq!(sessions, [id.as_str(), id.as_str()]);
+    assert_eq!(
+        history.sessions(&id.as_str()[..1], 10).expect("read"),
+        [id.as_str()]
+    );
+}
+
+#[test]
+fn a_part_that_is_all_ends_the_session() {
+    let scene = Scene::new(&[("a", "0")]);
+    let one = process(&scene);
+    let store = one.0.durable_store(&one.1).expect("a store");
+    let begun = one.0.begin_durable(
+        &one.1,
+        &store,
+        BeginOptions::default(),
+        &DurableOptions::default(),
+    );
+    let session = begun.expect("begins");
+    session.write("a", b"1").expect("written");
+    let all = CommitOptions {
+        paths: vec![VPath::parse("a").expect("valid")],
+        ..CommitOptions::default()
+    };
+    let outcome = one.0.commit_durable(&session, &all);
+    assert!(
+        matches!(outcome, Ok(CommitOutcome::Applied(_))),
+        "{outcome:?}"
+    );
+    session.changes().expect_err("it is over");
+}
