@@ -57,6 +57,36 @@ pub struct Conflict {
     pub ours: Option<ConflictSide>,
     /// What the base holds now; `None` for nothing.
     pub theirs: Option<ConflictSide>,
+    /// Why the two cannot be joined.
+    pub reason: ConflictReason,
+}
+
+/// Why two changes of one path cannot be joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ConflictReason {
+    /// Both changed the content, or what the session saw of it is no longer there.
+    Content,
+    /// Both changed the content, and it is not text that could be merged by lines.
+    Binary,
+    /// Both put something there, and not the same.
+    BothCreated,
+    /// The session removed what the base changed.
+    RemovedHere,
+    /// The base removed what the session changed, or the directory that it is in.
+    RemovedThere,
+    /// One side has a directory there, or a link, and the other something else.
+    Kind,
+    /// The two differ in whether the file may be executed.
+    Mode,
+    /// The base moved what the session moved elsewhere, removed or changed.
+    Moved,
+    /// The session removed a directory in which the base has something new.
+    NotEmpty,
+    /// A content that the merge needs is gone from the base.
+    Unreadable,
+    /// The session only read it, and was committed as one that minds that.
+    ReadMoved,
 }
 
 /// One side of a conflict: what stands at the path.

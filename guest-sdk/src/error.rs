@@ -99,6 +99,13 @@ pub enum Error {
     },
     /// The session has been committed, rolled back or has expired.
     Closed(String),
+    /// A session that this one is nested in has ended; all it can do is to be rolled back.
+    Orphaned {
+        /// The id of the session that ended, the nearest one above.
+        ancestor: String,
+        /// The change that it was committed as; `None` when it was rolled back.
+        change: Option<String>,
+    },
     /// The base changed here after the session had seen it.
     Stale {
         /// The path.
@@ -193,6 +200,7 @@ impl Error {
             | Self::NoSuchSavepoint { .. }
             | Self::Quota { .. }
             | Self::Closed(_)
+            | Self::Orphaned { .. }
             | Self::Unsupported(_) => None,
         }
     }
@@ -231,6 +239,17 @@ impl fmt::Display for Error {
                 )
             }
             Self::Closed(detail) => write!(f, "{detail}: begin another session"),
+            Self::Orphaned { ancestor, change } => {
+                let how = match change {
+                    Some(_) => "committed",
+                    None => "rolled back",
+                };
+                write!(
+                    f,
+                    "session {ancestor}, which this one is nested in, was {how}: commit what is \
+                     inside first, or begin beside it"
+                )
+            }
             Self::Unsupported(detail) => write!(f, "not offered by this host: {detail}"),
             Self::Io { cause, .. } => match self.path() {
                 Some(path) => write!(f, "input or output at `{path}`: {cause}"),
@@ -354,6 +373,7 @@ mod tests {
             before: None,
             ours: None,
             theirs: None,
+            reason: crate::ConflictReason::Content,
         };
         let conflicts = ["a", "b", "c", "d"].map(conflict).to_vec();
         check(

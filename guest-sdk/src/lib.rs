@@ -52,7 +52,7 @@ mod walk;
 #[doc(hidden)]
 pub mod __private;
 
-pub use change::{ChangeEntry, ChangeInfo, ChangeKind, Conflict, ConflictSide};
+pub use change::{ChangeEntry, ChangeInfo, ChangeKind, Conflict, ConflictReason, ConflictSide};
 pub use entry::{DirEntry, Kind, Limits, Metadata, Stat, Timestamp};
 pub use error::{DenialReason, Error, Result};
 pub use options::BeginOptions;

@@ -119,6 +119,23 @@ fn nested_sessions() {
 }
 
 #[test]
+fn a_session_whose_parent_ended_says_so() {
+    let (ran, text) = summary(&plan(guests::AGENT_ORPHANS));
+    assert!(text.contains("was rolled back"), "{text}");
+    assert_eq!(ran.changes(), ["created file kept"]);
+    assert!(
+        !ran.statuses().contains(&Status::Open),
+        "none outlives the run"
+    );
+}
+
+#[test]
+fn conflicts_say_why() {
+    let (ran, _) = summary(&plan(guests::AGENT_REASONS));
+    assert_eq!(ran.session.read("text").expect("read"), b"three");
+}
+
+#[test]
 fn savepoints() {
     let (ran, text) = summary(&plan(guests::AGENT_SAVEPOINTS));
     assert_eq!(text, "one more");

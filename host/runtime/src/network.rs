@@ -1,5 +1,6 @@
 //! The network: no run has any. Every attempt to come by a socket or an address is denied and noted.
 
+use vfs::{DenialReason, ErrorKind, Failure, Operation, OperationKind};
 use wasmtime::component::Resource;
 use wasmtime_wasi::p2::bindings::sockets::network::{
     ErrorCode, IpAddress, IpAddressFamily, Network,
@@ -21,6 +22,15 @@ impl View<'_> {
     fn deny_network<T>(&self, wish: &str) -> Denied<T> {
         let detail = format!("the network was not granted: {wish}");
         self.run.events.note(EventKind::Denied, None, &detail);
+        self.run.session.report(&Operation {
+            target: Some(wish),
+            outcome: Err(Failure {
+                kind: ErrorKind::Denied,
+                denial: Some(DenialReason::Capability),
+                limit: None,
+            }),
+            ..Operation::new(OperationKind::Connect)
+        });
         Ok(Err(ErrorCode::AccessDenied))
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use runtime::{AuthorityError, BeginRequest, CommitReport, SessionAuthority};
-use vfs::{DenialReason, Session, Status};
+use vfs::{DenialReason, Failure, Operation, OperationKind, Session, Status};
 use workspace::{
     BeginOptions, ChangeInfo, CommitOptions, CommitOutcome, Workspace, WorkspaceError,
 };
@@ -97,10 +97,11 @@ impl TaskAuthority {
 impl SessionAuthority for TaskAuthority {
     fn begin(&self, base: &str, request: BeginRequest) -> Result<Session, vfs::Error> {
         let Some(base) = self.grants.bases.get(base) else {
-            return Err(denied(
+            let error = denied(
                 format!("the base '{base}' was not granted"),
                 format!("begin={base}"),
-            ));
+            );
+            return Err(audited(&self.own, OperationKind::Begin, Some(base), error));
         };
         let session = self
             .workspace
@@ -110,13 +111,14 @@ impl SessionAuthority for TaskAuthority {
         Ok(session)
     }
 
-    fn open(&self, _id: &str) -> Result<Session, vfs::Error> {
-        Err(vfs::Error::Denied {
+    fn open(&self, id: &str) -> Result<Session, vfs::Error> {
+        let error = vfs::Error::Denied {
             path: None,
             reason: DenialReason::Capability,
             detail: "only sessions begun in this run can be opened".to_owned(),
             grant: None,
-        })
+        };
+        Err(audited(&self.own, OperationKind::Resume, Some(id), error))
     }
 
     fn begin_nested(&self, parent: &Session, request: BeginRequest) -> Result<Session, vfs::Error> {
@@ -143,7 +145,8 @@ impl SessionAuthority for TaskAuthority {
     ) -> Result<CommitReport, AuthorityError> {
         if !self.may_commit(session) {
             let detail = "the host commits this session when the run has succeeded".to_owned();
-            return Err(denied(detail, "commit".to_owned()).into());
+            let error = denied(detail, "commit".to_owned());
+            return Err(audited(session, OperationKind::Commit, None, error).into());
         }
         let options = CommitOptions {
             message,
@@ -176,7 +179,8 @@ impl SessionAuthority for TaskAuthority {
     }
 
     fn rollback(&self, session: &Session) -> Result<(), vfs::Error> {
-        if session.status() != Status::Open {
+        // One whose parent ended has to give its memory back too.
+        if !matches!(session.status(), Status::Open | Status::Orphaned { .. }) {
             return Ok(());
         }
         let rolled_back = self.workspace.rollback(session).map_err(narrowed);
@@ -191,6 +195,21 @@ fn report(change: &ChangeInfo) -> CommitReport {
         generation: change.generation,
         entries: change.entries.clone(),
     }
+}
+
+/// Has a denial written down on behalf of a session that was never asked.
+fn audited(
+    session: &Session,
+    kind: OperationKind,
+    target: Option<&str>,
+    error: vfs::Error,
+) -> vfs::Error {
+    session.report(&Operation {
+        target,
+        outcome: Err(Failure::from(&error)),
+        ..Operation::new(kind)
+    });
+    error
 }
 
 fn denied(detail: String, grant: String) -> vfs::Error {

@@ -28,7 +28,8 @@ pub enum Settlement {
     Committed(ChangeInfo),
     /// The run succeeded and had changed nothing.
     Unchanged,
-    /// The base moved under it: nothing was applied, and the session is open for the caller.
+    /// The base moved under it: nothing was applied, or would be, and the session is open for the
+    /// caller.
     Conflicted {
         /// Every path that the base and the session both changed.
         conflicts: Vec<Conflict>,
@@ -109,9 +110,16 @@ pub(crate) fn settle(
             options: plan.commit.clone(),
         })),
         Policy::DryRun => {
-            let entries = session.changes()?;
-            let diff = session.diff()?;
+            let preview = workspace.preview(session, &plan.commit)?;
+            let conflicts = preview.rebased.conflicts;
+            if !conflicts.is_empty() {
+                let options = plan.commit.clone();
+                let held = Held { rollback, options };
+                return Ok(Settlement::Conflicted { conflicts, held });
+            }
+            let diff = preview.diff.map_or_else(|| session.diff(), Ok)?;
             drop(rollback);
+            let entries = preview.entries;
             Ok(Settlement::DryRun { entries, diff })
         }
     }

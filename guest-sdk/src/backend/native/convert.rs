@@ -1,8 +1,8 @@
 //! From the engine's types to the SDK's, as the host does it on the way through the contract.
 
 use crate::{
-    ChangeEntry, ChangeKind, Conflict, ConflictSide, DenialReason, DirEntry, Error, Kind, Limits,
-    Metadata, SearchMatch, SearchQuery, Stat, Timestamp,
+    ChangeEntry, ChangeKind, Conflict, ConflictReason, ConflictSide, DenialReason, DirEntry, Error,
+    Kind, Limits, Metadata, SearchMatch, SearchQuery, Stat, Timestamp,
 };
 
 pub(super) fn metadata(session: &vfs::Session) -> Metadata {
@@ -129,6 +129,24 @@ impl From<vfs::ConflictSide> for ConflictSide {
     }
 }
 
+impl From<vfs::ConflictReason> for ConflictReason {
+    fn from(reason: vfs::ConflictReason) -> Self {
+        match reason {
+            vfs::ConflictReason::Content => Self::Content,
+            vfs::ConflictReason::Binary => Self::Binary,
+            vfs::ConflictReason::BothCreated => Self::BothCreated,
+            vfs::ConflictReason::RemovedHere => Self::RemovedHere,
+            vfs::ConflictReason::RemovedThere => Self::RemovedThere,
+            vfs::ConflictReason::Kind => Self::Kind,
+            vfs::ConflictReason::Mode => Self::Mode,
+            vfs::ConflictReason::Moved => Self::Moved,
+            vfs::ConflictReason::NotEmpty => Self::NotEmpty,
+            vfs::ConflictReason::Unreadable => Self::Unreadable,
+            vfs::ConflictReason::ReadMoved => Self::ReadMoved,
+        }
+    }
+}
+
 impl From<vfs::Conflict> for Conflict {
     fn from(conflict: vfs::Conflict) -> Self {
         Self {
@@ -136,6 +154,7 @@ impl From<vfs::Conflict> for Conflict {
             before: conflict.before.map(Into::into),
             ours: conflict.ours.map(Into::into),
             theirs: conflict.theirs.map(Into::into),
+            reason: conflict.reason.into(),
         }
     }
 }
@@ -196,6 +215,16 @@ impl From<vfs::Error> for Error {
                 which: which.to_owned(),
                 used,
                 limit,
+            },
+            vfs::Error::Closed {
+                status: vfs::Status::Orphaned { ancestor, ended },
+                ..
+            } => Self::Orphaned {
+                ancestor,
+                change: match *ended {
+                    vfs::Status::Committed(change) => Some(change),
+                    _ => None,
+                },
             },
             vfs::Error::Closed { .. } => Self::Closed(text),
             vfs::Error::Stale { path } => Self::Stale { path },

@@ -3,8 +3,9 @@
 use super::bindings;
 use super::bindings::session_fs::host::{session_fs as wit, types};
 use crate::{
-    BeginOptions, ChangeEntry, ChangeInfo, ChangeKind, Conflict, ConflictSide, DenialReason,
-    DirEntry, Error, Kind, Limits, Metadata, Outcome, SearchMatch, Stat, Task, Timestamp,
+    BeginOptions, ChangeEntry, ChangeInfo, ChangeKind, Conflict, ConflictReason, ConflictSide,
+    DenialReason, DirEntry, Error, Kind, Limits, Metadata, Outcome, SearchMatch, Stat, Task,
+    Timestamp,
 };
 
 impl From<bindings::Task> for Task {
@@ -174,6 +175,24 @@ impl From<types::ConflictSide> for ConflictSide {
     }
 }
 
+impl From<types::ConflictReason> for ConflictReason {
+    fn from(reason: types::ConflictReason) -> Self {
+        match reason {
+            types::ConflictReason::Content => Self::Content,
+            types::ConflictReason::Binary => Self::Binary,
+            types::ConflictReason::BothCreated => Self::BothCreated,
+            types::ConflictReason::RemovedHere => Self::RemovedHere,
+            types::ConflictReason::RemovedThere => Self::RemovedThere,
+            types::ConflictReason::Kind => Self::Kind,
+            types::ConflictReason::Mode => Self::Mode,
+            types::ConflictReason::Moved => Self::Moved,
+            types::ConflictReason::NotEmpty => Self::NotEmpty,
+            types::ConflictReason::Unreadable => Self::Unreadable,
+            types::ConflictReason::ReadMoved => Self::ReadMoved,
+        }
+    }
+}
+
 impl From<types::Conflict> for Conflict {
     fn from(conflict: types::Conflict) -> Self {
         Self {
@@ -181,6 +200,7 @@ impl From<types::Conflict> for Conflict {
             before: conflict.before.map(Into::into),
             ours: conflict.ours.map(Into::into),
             theirs: conflict.theirs.map(Into::into),
+            reason: conflict.reason.into(),
         }
     }
 }
@@ -238,6 +258,9 @@ impl From<types::Error> for Error {
                 Self::Quota { which, used, limit }
             }
             types::Error::Closed(status) => Self::Closed(status),
+            types::Error::Orphaned(types::Orphan { ancestor, change }) => {
+                Self::Orphaned { ancestor, change }
+            }
             types::Error::Stale(path) => Self::Stale { path },
             types::Error::Unsupported(detail) => Self::Unsupported(detail),
             types::Error::Io(types::IoFailure { path, cause }) => Self::Io { path, cause },

@@ -79,7 +79,7 @@ impl BegunSessions {
     }
 
     fn roll_back(&self, session: &Session) {
-        if session.status() != Status::Open {
+        if !matches!(session.status(), Status::Open | Status::Orphaned { .. }) {
             return;
         }
         if let Err(error) = self.authority.rollback(session) {

@@ -1,8 +1,8 @@
 //! The session's values as the values of `session-fs`, and the checks of what a guest passes in.
 
 use vfs::{
-    ChangeEntry, ChangeKind, Conflict, ConflictSide, DirEntry, Error, Kind, Page, SearchMatch,
-    SearchPage, SearchQuery, Session, Stat, Timestamp,
+    ChangeEntry, ChangeKind, Conflict, ConflictReason, ConflictSide, DirEntry, Error, Kind, Page,
+    SearchMatch, SearchPage, SearchQuery, Session, Stat, Timestamp,
 };
 
 use crate::authority::{BeginRequest, CommitReport};
@@ -123,6 +123,24 @@ pub(super) fn conflict(conflict: &Conflict) -> types::Conflict {
         before: conflict.before.map(side),
         ours: conflict.ours.map(side),
         theirs: conflict.theirs.map(side),
+        reason: conflict_reason(conflict.reason),
+    }
+}
+
+fn conflict_reason(reason: ConflictReason) -> types::ConflictReason {
+    use types::ConflictReason as Wit;
+    match reason {
+        ConflictReason::Content => Wit::Content,
+        ConflictReason::Binary => Wit::Binary,
+        ConflictReason::BothCreated => Wit::BothCreated,
+        ConflictReason::RemovedHere => Wit::RemovedHere,
+        ConflictReason::RemovedThere => Wit::RemovedThere,
+        ConflictReason::Kind => Wit::Kind,
+        ConflictReason::Mode => Wit::Mode,
+        ConflictReason::Moved => Wit::Moved,
+        ConflictReason::NotEmpty => Wit::NotEmpty,
+        ConflictReason::Unreadable => Wit::Unreadable,
+        ConflictReason::ReadMoved => Wit::ReadMoved,
     }
 }
 

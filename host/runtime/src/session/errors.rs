@@ -1,6 +1,6 @@
 //! The one translation of the session's errors to `session-fs` errors.
 
-use vfs::{Conflict, DenialReason, Error};
+use vfs::{Conflict, DenialReason, Error, Status};
 use wasmtime::component::ResourceTableError;
 
 use super::convert;
@@ -85,6 +85,16 @@ pub(super) fn error_out(error: Error) -> wit::Error {
         }),
         Error::FileTooLarge { limit, .. } => quota("file-bytes-max", limit, limit),
         Error::Quota { which, used, limit } => quota(which, used, limit),
+        Error::Closed {
+            status: Status::Orphaned { ancestor, ended },
+            ..
+        } => wit::Error::Orphaned(wit::Orphan {
+            ancestor,
+            change: match *ended {
+                Status::Committed(change) => Some(change),
+                _ => None,
+            },
+        }),
         Error::Closed { .. } => wit::Error::Closed(text),
         Error::Stale { path } => wit::Error::Stale(path),
         Error::Unsupported { detail } => wit::Error::Unsupported(detail),

@@ -3,6 +3,7 @@
 use cap_std::ambient_authority;
 use store::disk::fault::{Fault, FaultPlan};
 use store::disk::{FaultDir, RealDir};
+use workspace::audit::{AuditFilter, AuditPageRequest};
 use workspace::{BaseHandle, WorkspaceLimits, WorkspaceOptions};
 
 use super::*;
@@ -136,4 +137,61 @@ fn a_commit_in_doubt_is_not_left_to_the_guest_to_tell() {
         matches!(end, Some(OwnEnd::Failed(WorkspaceError::InDoubt { .. }))),
         "{end:?}"
     );
+}
+
+#[test]
+fn what_a_task_was_not_granted_is_in_the_audit() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let root = cap_std::fs::Dir::open_ambient_dir(directory.path(), ambient_authority());
+    let root = RealDir::open(root.expect("opened")).expect("opened");
+    let workspace = workspace();
+    let base = workspace.directory(root, "file:///base").expect("a base");
+    let own = workspace.begin(
+        &base,
+        BeginOptions {
+            agent: Some("curious".to_owned()),
+            ..BeginOptions::default()
+        },
+    );
+    let own = own.expect("begun");
+    let authority = TaskAuthority::new(&workspace, &own, Grants::default());
+    let refused = authority.begin("vfs://secret", BeginRequest::default());
+    refused.map(drop).expect_err("not granted");
+    authority
+        .open("another")
+        .map(drop)
+        .expect_err("not granted");
+    authority
+        .commit(&own, None)
+        .map(drop)
+        .expect_err("not granted");
+    // The log has its place once something was committed.
+    own.write("file", b"content").expect("written");
+    let committed = workspace.commit(&own, &CommitOptions::default());
+    assert!(matches!(committed, Ok(CommitOutcome::Applied(_))));
+    let denied = AuditFilter {
+        outcome: Some("denied".to_owned()),
+        ..AuditFilter::default()
+    };
+    let all = AuditPageRequest {
+        after: 0,
+        entries_max: 100,
+    };
+    let page = base
+        .audit()
+        .expect("there")
+        .read(&denied, all)
+        .expect("read");
+    let told = page.entries.iter().map(|entry| {
+        assert_eq!(entry.session.as_deref(), Some(own.id()));
+        assert_eq!(entry.agent.as_deref(), Some("curious"));
+        assert_eq!(entry.reason.as_deref(), Some("capability"));
+        (entry.operation.as_str(), entry.target.as_deref())
+    });
+    let expected = [
+        ("begin", Some("vfs://secret")),
+        ("resume", Some("another")),
+        ("commit", None),
+    ];
+    assert_eq!(told.collect::<Vec<_>>(), expected);
 }
