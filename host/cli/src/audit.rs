@@ -13,7 +13,7 @@ use workspace::audit::{
 use crate::args::{AuditCommand, AuditFilterArgs, BaseArgs, ExportAs};
 use crate::base::OpenBase;
 use crate::exit::{Code, Failure};
-use crate::history::before_now;
+use crate::history::{CANDIDATES_MAX, before_now, one_session};
 use crate::output::{Answer, Output, listing};
 use crate::units;
 
@@ -105,7 +105,7 @@ fn open(args: &BaseArgs, command: &str) -> Result<(OpenBase, Option<Arc<AuditLog
 
 fn log(base: &BaseArgs, args: &AuditFilterArgs, limit: usize) -> Result<Answer, Failure> {
     let (_base, log) = open(base, "audit log")?;
-    let filter = filter(args);
+    let filter = filter(args, log.as_deref())?;
     let mut last: VecDeque<AuditEntry> = VecDeque::new();
     let mut after = Some(0);
     while let (Some(log), Some(from)) = (&log, after) {
@@ -190,7 +190,8 @@ fn export(
         ExportAs::Jsonl => ExportFormat::Jsonl,
         ExportAs::Csv => ExportFormat::Csv,
     };
-    let exported = log.export(&filter(args), format, &mut |part| output.raw(part));
+    let filter = filter(args, Some(&log))?;
+    let exported = log.export(&filter, format, &mut |part| output.raw(part));
     match exported {
         // Whoever stopped reading has seen enough.
         Err(AuditError::Sink { source }) if source.kind() == io::ErrorKind::BrokenPipe => {}
@@ -199,9 +200,17 @@ fn export(
     Ok(Answer::printed())
 }
 
-fn filter(args: &AuditFilterArgs) -> AuditFilter {
-    AuditFilter {
-        session: args.session.clone(),
+fn filter(args: &AuditFilterArgs, log: Option<&AuditLog>) -> Result<AuditFilter, Failure> {
+    let session = match (&args.session, log) {
+        (Some(session), Some(log)) => {
+            let known = log.sessions(session, CANDIDATES_MAX + 1);
+            let known = known.map_err(|error| Failure::audit(&error))?;
+            Some(one_session(session, &known)?)
+        }
+        (session, _) => session.clone(),
+    };
+    Ok(AuditFilter {
+        session,
         agent: args.agent.clone(),
         task: args.task.clone(),
         operation: args.operation.clone(),
@@ -209,7 +218,7 @@ fn filter(args: &AuditFilterArgs) -> AuditFilter {
         path: args.path.clone(),
         since: args.since.map(before_now),
         until: None,
-    }
+    })
 }
 
 impl From<&AuditEntry> for OperationDocument {

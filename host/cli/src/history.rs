@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 use vfs::{Clock, Timestamp, VPath};
 use workspace::HistoryError;
+use workspace::durable::PREFIX_BYTES_MIN;
 use workspace::history::{LogFilter, Retention, VersionSelector, Versions};
 
 use crate::args::{BaseArgs, HistoryCommand, HistoryGcArgs, HistoryLogArgs};
@@ -22,6 +23,9 @@ use document::{ChangeDocument, LoggedChange, VersionDocument};
 const PAGE_CHANGES: usize = 1_000;
 /// Characters of an id that are shown in a table: enough to tell changes apart, and to name them.
 const ID_SHOWN: usize = 12;
+
+/// Sessions that an ambiguous beginning of an id names.
+pub(crate) const CANDIDATES_MAX: usize = 10;
 
 /// Does what a command asks for.
 pub(crate) fn history(command: &HistoryCommand) -> Result<Answer, Failure> {
@@ -60,17 +64,27 @@ struct GcDocument {
     bytes_freed: u64,
     bytes_kept: u64,
     changes_kept: usize,
+    /// The generation that an open session began from, where more would go without it.
+    needed_since: Option<u64>,
 }
 
 fn log(args: &HistoryLogArgs) -> Result<Answer, Failure> {
     let base = OpenBase::find(&args.base, "history log")?;
     if !base.has_store() {
-        return Ok(Answer::listing("", &[] as &[LoggedChange]).note(nothing(&base)));
+        return Ok(Answer::listing("", &[] as &[LoggedChange]).note(nothing(&base, args)));
     }
     let history = base.history()?;
+    let session = match &args.session {
+        None => None,
+        Some(session) => {
+            let known = history.sessions(session, CANDIDATES_MAX + 1);
+            let known = known.map_err(|error| Failure::history(&error))?;
+            Some(one_session(session, &known)?)
+        }
+    };
     let filter = LogFilter {
         path: args.path.clone(),
-        session: args.session.clone(),
+        session,
         agent: args.agent.clone(),
         since: args.since.map(before_now),
         until: args.until.map(before_now),
@@ -90,7 +104,7 @@ fn log(args: &HistoryLogArgs) -> Result<Answer, Failure> {
     let titles = ["GENERATION", "CHANGE", "WHEN", "PATHS", "AGENT", "MESSAGE"];
     let rows: Vec<_> = changes.iter().map(log_row).collect();
     let mut note = match changes.is_empty() {
-        true => nothing(&base),
+        true => nothing(&base, args),
         false => String::new(),
     };
     for file in history.damaged() {
@@ -101,8 +115,45 @@ fn log(args: &HistoryLogArgs) -> Result<Answer, Failure> {
     Ok(Answer::listing(listing(&titles, &rows), &changes).note(note))
 }
 
-fn nothing(base: &OpenBase) -> String {
-    format!("no such change of {}\n", base.name())
+/// The session that a beginning of an id means, of those that begin so. One that is not known
+/// stands for itself: it has no entries.
+pub(crate) fn one_session(wanted: &str, known: &[String]) -> Result<String, Failure> {
+    if known.iter().any(|id| id == wanted) {
+        return Ok(wanted.to_owned());
+    }
+    if wanted.len() < PREFIX_BYTES_MIN && !known.is_empty() {
+        let message = format!(
+            "'{wanted}' is too short for the beginning of a session's id; \
+            give at least {PREFIX_BYTES_MIN} characters"
+        );
+        return Err(Failure::new(Code::Usage, message));
+    }
+    match known {
+        [] => Ok(wanted.to_owned()),
+        [only] => Ok(only.clone()),
+        several => {
+            let mut message = format!("'{wanted}' is the beginning of several sessions:");
+            for id in several.iter().take(CANDIDATES_MAX) {
+                message.push_str(&format!("\n{id}"));
+            }
+            if several.len() > CANDIDATES_MAX {
+                message.push_str("\n… and more");
+            }
+            Err(Failure::new(Code::Usage, message).hint("give more of the id"))
+        }
+    }
+}
+
+fn nothing(base: &OpenBase, args: &HistoryLogArgs) -> String {
+    let is_filtered = args.path.is_some()
+        || args.session.is_some()
+        || args.agent.is_some()
+        || args.since.is_some()
+        || args.until.is_some();
+    match is_filtered {
+        true => format!("no such change of {}\n", base.name()),
+        false => format!("nothing was ever committed to {}\n", base.name()),
+    }
 }
 
 fn log_row(change: &LoggedChange) -> Vec<String> {
@@ -247,17 +298,25 @@ fn gc(args: &HistoryGcArgs) -> Result<Answer, Failure> {
         bytes_freed: report.bytes_freed,
         bytes_kept: report.bytes_kept,
         changes_kept: report.changes_kept,
+        needed_since: report.needed_since,
     };
     let (would, freed) = match args.dry_run {
         true => ("would drop", "would be freed"),
         false => ("dropped", "freed"),
     };
     let text = format!(
-        "{would} {} changes and {} contents: {} {freed}, {} kept\n",
-        document.changes.len(),
-        document.objects_count,
+        "{would} {} and {}: {} {freed}, {} kept\n",
+        units::counted(document.changes.len(), "change"),
+        units::counted(document.objects_count, "content"),
         units::bytes(document.bytes_freed),
         units::bytes(document.bytes_kept)
     );
-    Ok(Answer::object(text, &document))
+    let answer = Answer::object(text, &document);
+    Ok(match document.needed_since {
+        None => answer,
+        Some(generation) => answer.note(format!(
+            "an open session began at generation {generation} and needs what came after it; \
+            session-fs session list shows which there are\n"
+        )),
+    })
 }

@@ -17,6 +17,7 @@ mod report;
 mod units;
 
 mod base;
+mod conflict;
 mod registry;
 
 mod audit;

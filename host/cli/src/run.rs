@@ -17,11 +17,18 @@ use workspace::{BaseHandle, Workspace};
 use crate::ambient;
 use crate::args::{BaseName, CacheArgs, Format, Pair, RunArgs};
 use crate::base::{new_workspace, open_handle};
+use crate::conflict::conflicted_paths;
 use crate::exit::{Code, Failure};
 use crate::output::{Output, Stream};
-use crate::report::{Change, ConflictedPath, Report, Settled, Subject};
+use crate::report::{Change, Report, Settled, Subject};
 use crate::signals::Signals;
 use crate::system::Stopwatch;
+use crate::units::counted;
+
+/// What can be done when the base changed under an agent.
+const CONFLICT_HINT: &str = "nothing was changed\n\
+    run it again: it begins from what is there now\n\
+    --on-conflict merge joins what can be joined, ours takes the agent's version, theirs the base's";
 
 /// Runs an agent and tells what came of it.
 pub(crate) async fn run(
@@ -56,7 +63,8 @@ pub(crate) async fn run(
     if let Some(failure) = failure {
         report.fail(failure);
     }
-    note(&mut report, settlement, output, &signals).await;
+    let scene = Scene { workspace, base };
+    note(&mut report, settlement, &scene, (output, &signals)).await;
     Ok(report)
 }
 
@@ -217,12 +225,18 @@ fn grants(list: &[Grant], workspace: &Workspace) -> Grants {
     grants
 }
 
+/// Where a run worked.
+struct Scene {
+    workspace: Arc<Workspace>,
+    base: Arc<BaseHandle>,
+}
+
 /// Writes down what became of the session; one that is held is decided here.
 async fn note(
     report: &mut Report,
     settlement: Settlement,
-    output: &Arc<Output>,
-    signals: &Signals,
+    scene: &Scene,
+    operator: (&Arc<Output>, &Signals),
 ) {
     match settlement {
         Settlement::Committed(change) => {
@@ -238,17 +252,15 @@ async fn note(
             report.diff = Some(diff);
         }
         Settlement::Conflicted { conflicts, held } => {
-            held.discard();
             report.outcome = Settled::Conflicted;
-            report.conflicts = conflicts.iter().map(ConflictedPath::from).collect();
-            let paths = report.conflicts.len();
-            let message = format!("the base changed under the agent, at {paths} of its paths");
-            report.fail(
-                Failure::new(Code::Conflict, message)
-                    .hint("run it again: it begins from what is there now"),
-            );
+            report.conflicts =
+                conflicted_paths(&scene.workspace, &scene.base, held.session(), &conflicts);
+            held.discard();
+            let paths = counted(report.conflicts.len(), "path");
+            let message = format!("the base changed under the agent at {paths}");
+            report.fail(Failure::new(Code::Conflict, message).hint(CONFLICT_HINT));
         }
-        Settlement::Held(held) => Box::pin(decide(report, held, output, signals)).await,
+        Settlement::Held(held) => Box::pin(decide(report, held, scene, operator)).await,
     }
 }
 
@@ -260,7 +272,12 @@ fn unsettled(report: &mut Report, error: &SupervisorError) {
     report.fail(Failure::supervisor(&report.base, error));
 }
 
-async fn decide(report: &mut Report, held: Held, output: &Arc<Output>, signals: &Signals) {
+async fn decide(
+    report: &mut Report,
+    held: Held,
+    scene: &Scene,
+    (output, signals): (&Arc<Output>, &Signals),
+) {
     let settled = match held.session().changes().map_err(SupervisorError::from) {
         Err(error) => Settlement::Failed(error),
         // There is nothing to decide.
@@ -279,5 +296,5 @@ async fn decide(report: &mut Report, held: Held, output: &Arc<Output>, signals: 
             held.commit().unwrap_or_else(Settlement::Failed)
         }
     };
-    Box::pin(note(report, settled, output, signals)).await;
+    Box::pin(note(report, settled, scene, (output, signals))).await;
 }

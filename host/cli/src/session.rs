@@ -19,6 +19,7 @@ use crate::exit::{Code, Failure};
 use crate::output::{Answer, change, clean_line, sections};
 use crate::registry::Registry;
 use crate::report::Entry;
+use crate::units;
 
 /// Operations of a session that its log shows.
 const OPERATIONS_MAX: usize = 10_000;
@@ -58,6 +59,24 @@ struct ShowDocument {
     session: Described,
     /// Absent when somebody else works in it, or it is over.
     changes: Option<Vec<Entry>>,
+    /// The oldest first; absent as `changes` is.
+    savepoints: Option<Vec<Savepoint>>,
+}
+
+/// A state that a session can go back to.
+#[derive(Debug, Serialize)]
+struct Savepoint {
+    name: String,
+    made_at: String,
+}
+
+impl From<vfs::Savepoint> for Savepoint {
+    fn from(savepoint: vfs::Savepoint) -> Self {
+        Self {
+            name: savepoint.name,
+            made_at: units::time(savepoint.made_at),
+        }
+    }
 }
 
 fn begin(args: &BeginArgs) -> Result<Answer, Failure> {
@@ -132,15 +151,31 @@ fn show(args: &SessionArgs) -> Result<Answer, Failure> {
     let base = OpenBase::open(&found.base, "session show")?;
     let summary = base.store()?.summary(&found.id);
     let session = describe(&summary.map_err(|error| Failure::durable(&error))?);
-    let changes = match session.state {
-        "open" | "settling" => Some(changes(&base.session(&found.id)?)?),
-        _ => None,
+    let mut document = ShowDocument {
+        session,
+        changes: None,
+        savepoints: None,
     };
-    let mut text = sections(&[document::section(&session)]);
-    if let Some(changes) = &changes {
-        text.push_str(&change(changes));
+    let mut text = sections(&[document::section(&document.session)]);
+    if matches!(document.session.state, "open" | "settling") {
+        let opened = base.session(&found.id)?;
+        let savepoints = savepoints(&opened)?;
+        for savepoint in &savepoints {
+            let name = clean_line(&savepoint.name);
+            text.push_str(&format!("  savepoint  {}  {name}\n", savepoint.made_at));
+        }
+        let changes = changes(&opened)?;
+        text.push_str(&change(&changes));
+        document.savepoints = Some(savepoints);
+        document.changes = Some(changes);
     }
-    Ok(Answer::object(text, &ShowDocument { session, changes }))
+    Ok(Answer::object(text, &document))
+}
+
+fn savepoints(opened: &OpenSession) -> Result<Vec<Savepoint>, Failure> {
+    let savepoints = opened.session.savepoints();
+    let savepoints = savepoints.map_err(|error| Failure::file(&error))?;
+    Ok(savepoints.into_iter().map(Savepoint::from).collect())
 }
 
 fn changes(opened: &OpenSession) -> Result<Vec<Entry>, Failure> {

@@ -161,6 +161,14 @@ fn unit_fault(unit: &str, hint: Option<&str>) -> String {
     }
 }
 
+/// A number of things, `word` being one of them.
+pub(crate) fn counted(count: usize, word: &str) -> String {
+    match count {
+        1 => format!("1 {word}"),
+        count => format!("{count} {word}s"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -16,6 +16,13 @@ fn what_was_done_is_told_and_can_be_verified() {
     let denied = desk.json(&["audit", "log", &base, "--outcome", "denied"]);
     assert_eq!(denied[0]["path"], "../x");
     assert_eq!(denied[0]["session"], id.as_str());
+    let of_it = desk.json(&["audit", "log", &base, "--session", &id[..16]]);
+    let of_it = of_it.as_array().expect("a list");
+    assert!(of_it.iter().all(|it| it["session"] == id.as_str()) && of_it.len() > 2);
+    let lines = desk
+        .ok(&["audit", "export", &base, "--session", &id[..16]])
+        .stdout;
+    assert_eq!(lines.lines().count(), of_it.len());
     let last = desk.json(&["audit", "log", &base, "--limit", "1"]);
     assert_eq!(last.as_array().map(Vec::len), Some(1));
     let verified = desk.json(&["audit", "verify", &base]);

@@ -41,6 +41,14 @@ fn changes_and_versions_are_listed() {
     assert!(diff.contains("-1\n+2\n"), "{diff}");
     let diff = desk.ok(&["history", "diff", &one[..8], &base]).stdout;
     assert!(diff.contains("-one\n") && diff.contains("+1\n"), "{diff}");
+    for generation in ["1", "@1"] {
+        let shown = desk.json(&["history", "show", generation, &base]);
+        assert_eq!(shown["id"], one.as_str());
+    }
+    let diff = desk.ok(&["history", "diff", "1", &base]).stdout;
+    assert!(diff.contains("-one\n") && diff.contains("+1\n"), "{diff}");
+    let unknown = desk.call(&["history", "show", "3", &base]).done();
+    unknown.assert_code(4).assert_says(&["no change '3'"]);
     let unknown = desk.call(&["history", "show", "ffffff", &base]).done();
     unknown.assert_code(4).assert_says(&["history log"]);
 }
@@ -76,6 +84,16 @@ fn a_version_is_brought_back_and_a_change_taken_back() {
     let last = desk.json(&["history", "log", &base])[0]["id"].clone();
     desk.ok(&["history", "undo", last.as_str().expect("an id"), &base]);
     assert_eq!(read().as_deref(), Some("2\n"));
+    let generation = desk.json(&["history", "log", &base])[0]["generation"].clone();
+    desk.ok(&["history", "undo", &generation.to_string(), &base]);
+    assert_eq!(read().as_deref(), Some("3\n"));
+    let noise = desk.json(&["audit", "log", &base, "--operation", "rollback"]);
+    let failed = noise.as_array().expect("a list").iter();
+    assert_eq!(
+        failed.filter(|it| it["outcome"] != "ok").count(),
+        0,
+        "{noise}"
+    );
     // What was begun for it is over, apart from what was held.
     let sessions = desk.json(&["session", "list", &base]);
     assert_eq!(sessions.as_array().map(Vec::len), Some(1));
@@ -88,21 +106,30 @@ fn old_changes_go_when_asked_for() {
         desk.commit("a.txt", text);
     }
     let base = desk.base();
-    let args = ["history", "gc", "--keep-changes", "1", &base];
+    let id = desk.begin();
+    desk.commit("a.txt", "4");
+    let kept = desk.call(&["history", "gc", "--keep-changes", "0", &base, "--dry-run"]);
+    let kept = kept.done();
+    kept.assert_code(0)
+        .assert_says(&["an open session began at generation 3"]);
+    assert!(
+        kept.stdout.contains("would drop 3 changes"),
+        "{}",
+        kept.stdout
+    );
+    desk.ok(&["session", "rollback", &id]);
+    desk.ok(&["history", "undo", "4", &base]);
+    let args = ["history", "gc", "--keep-changes", "3", &base];
     let plan = desk.json(&[&args[..], &["--dry-run"]].concat());
     assert_eq!(plan["changes"].as_array().map(Vec::len), Some(2));
-    assert_eq!(
+    let count = || {
         desk.json(&["history", "log", &base])
             .as_array()
-            .map(Vec::len),
-        Some(3)
-    );
+            .map(Vec::len)
+    };
+    assert_eq!(count(), Some(5));
     let done = desk.json(&args);
-    assert_eq!(done["changes_kept"], 1);
-    assert_eq!(
-        desk.json(&["history", "log", &base])
-            .as_array()
-            .map(Vec::len),
-        Some(1)
-    );
+    assert_eq!(done["changes_kept"], 3);
+    assert!(done["needed_since"].is_null(), "{done}");
+    assert_eq!(count(), Some(3));
 }

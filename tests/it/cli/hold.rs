@@ -89,6 +89,7 @@ fn a_base_that_moved_is_a_conflict_and_keeps_what_is_there() {
     done.assert_code(3)
         .assert_says(&["the base changed", "C a.txt", "run it again"]);
     done.assert_says(&["before 14 B", "agent 8 B", "base 16 B"]);
+    done.assert_says(&["-by somebody else", "+changed", "--on-conflict merge"]);
     assert_eq!(place.read("a.txt").as_deref(), Some("by somebody else"));
     assert_eq!(place.names(), ["a.txt", "b.txt", "dir"]);
 

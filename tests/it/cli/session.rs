@@ -103,8 +103,17 @@ fn a_fork_goes_its_own_way_and_a_savepoint_is_gone_back_to() {
     desk.ok(&["fs", "read", &fork, "a.txt"]).assert_stdout("1");
     desk.ok(&["session", "restore", &id, "one"]);
     desk.ok(&["fs", "read", &id, "a.txt"]).assert_stdout("1");
+    let shown = desk.json(&["session", "show", &id]);
+    assert_eq!(shown["savepoints"][0]["name"], "one");
+    assert!(shown["savepoints"][0]["made_at"].is_string(), "{shown}");
+    let shown = desk.ok(&["session", "show", &id]).stdout;
+    assert!(shown.contains("savepoint"), "{shown}");
     let unknown = desk.call(&["session", "restore", &id, "two"]).done();
-    unknown.assert_code(4);
+    unknown
+        .assert_code(4)
+        .assert_says(&["'two'", "its savepoints are one"]);
+    let none = desk.call(&["session", "restore", &fork, "two"]).done();
+    none.assert_code(4).assert_says(&["has no savepoints"]);
 }
 
 #[test]
@@ -173,8 +182,32 @@ fn some_paths_are_committed_and_the_rest_stays() {
     let changes = shown["changes"].as_array().expect("a list");
     assert_eq!(changes.len(), 1, "{shown}");
     assert_eq!(changes[0]["path"], "b.txt");
+    let dry = desk.json(&["session", "commit", &id, "--dry-run", "--paths", "b.txt"]);
+    let entries = dry["change"]["entries"].as_array().expect("a list");
+    assert_eq!(entries.len(), 1, "{dry}");
+    assert!(
+        dry["diff"]
+            .as_str()
+            .is_some_and(|diff| diff.contains("+b2")),
+        "{dry}"
+    );
     desk.ok(&["session", "commit", &id]);
     assert_eq!(desk.place.read("b.txt").as_deref(), Some("b2"));
+    let base = desk.base();
+    for prefix in [&id[..], &id[..16]] {
+        let log = desk.json(&["history", "log", "--session", prefix, &base]);
+        assert_eq!(log.as_array().map(Vec::len), Some(2), "{log}");
+        assert_eq!(log[1]["session"], id.as_str(), "the part is of the session");
+    }
+    let is_part =
+        |generation: &str| desk.json(&["history", "show", generation, &base])["is_part"].clone();
+    assert_eq!((is_part("1"), is_part("2")), (true.into(), false.into()));
+    let short = desk
+        .call(&["history", "log", "--session", &id[..2], &base])
+        .done();
+    short.assert_code(2).assert_says(&["too short"]);
+    let none = desk.json(&["history", "log", "--session", "nobody", &base]);
+    assert_eq!(none, serde_json::json!([]));
 }
 
 #[test]
@@ -188,6 +221,17 @@ fn what_was_only_read_counts_when_asked_for() {
         .call(&["session", "commit", &id, "--isolation", "serializable"])
         .done();
     refused.assert_code(3).assert_says(&["b.txt", "only read"]);
+    let foretold = [
+        "session",
+        "commit",
+        &id,
+        "--dry-run",
+        "--isolation",
+        "serializable",
+    ];
+    let foretold = desk.call(&foretold).done();
+    foretold.assert_code(3).assert_says(&["b.txt", "only read"]);
+    desk.json(&["session", "commit", &id, "--dry-run"]);
     desk.ok(&["session", "commit", &id]);
 }
 

@@ -45,7 +45,7 @@ pub(crate) enum AuditCommand {
 /// Which operations to show.
 #[derive(Debug, Args)]
 pub(crate) struct AuditFilterArgs {
-    /// Only of this session, by its full id
+    /// Only of this session, by its id or the beginning of it
     #[arg(long, value_name = "ID", value_parser = values::text())]
     pub(crate) session: Option<String>,
 

@@ -17,8 +17,8 @@ Examples:
   session-fs history restore src/main.rs@12 --message 'back to the old way'
   session-fs history undo 3f9a1c --dry-run
 
-A version is a generation such as 12, the beginning of a change's id such as 3f9a1c, or 3f9a1c^ for
-what stood there before that change.";
+A change is named by its generation, such as 12 or @12, or by the beginning of its id, such as
+3f9a1c. A version is one of these, for what the change left, or 3f9a1c^ or 12^ for what it found.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum HistoryCommand {
@@ -28,7 +28,7 @@ pub(crate) enum HistoryCommand {
     Show {
         #[command(flatten)]
         base: BaseArgs,
-        /// The change's id, or the beginning of it
+        /// The change's id, the beginning of it, or its generation
         #[arg(value_name = "CHANGE", value_parser = values::text())]
         change: String,
     },
@@ -64,7 +64,7 @@ pub(crate) enum HistoryCommand {
     },
     /// Take a change back, and commit that
     Undo {
-        /// The change's id, or the beginning of it
+        /// The change's id, the beginning of it, or its generation
         #[arg(value_name = "CHANGE", value_parser = values::text())]
         change: String,
         #[command(flatten)]
@@ -90,7 +90,7 @@ pub(crate) struct HistoryLogArgs {
     #[arg(long, value_name = "PATH", value_parser = values::path())]
     pub(crate) path: Option<vfs::VPath>,
 
-    /// Only of this session, by its full id
+    /// Only of this session, by its id or the beginning of it
     #[arg(long, value_name = "ID", value_parser = values::text())]
     pub(crate) session: Option<String>,
 

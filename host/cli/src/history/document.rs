@@ -32,6 +32,8 @@ pub(super) struct ChangeDocument {
     pub(super) base: String,
     pub(super) base_generation: u64,
     pub(super) session: String,
+    /// Whether the session went on with a rest.
+    pub(super) is_part: bool,
     pub(super) purpose: Option<String>,
     pub(super) agent: Option<String>,
     pub(super) task: Option<String>,
@@ -76,6 +78,14 @@ impl From<&LogEntry> for LoggedChange {
     }
 }
 
+/// The session of a change, for a person.
+fn part_of(session: &str, is_part: bool) -> String {
+    match is_part {
+        true => format!("{session}, a part of it"),
+        false => session.to_owned(),
+    }
+}
+
 impl ChangeDocument {
     pub(super) fn new(id: &ChangeId, file: &ChangeFile) -> Self {
         let change = &file.change;
@@ -87,6 +97,7 @@ impl ChangeDocument {
             base: change.base.clone(),
             base_generation: change.base_generation,
             session: change.session.clone(),
+            is_part: change.is_part,
             purpose: metadata.purpose.clone(),
             agent: metadata.agent.clone(),
             task: metadata.task_id.clone(),
@@ -106,7 +117,7 @@ impl ChangeDocument {
             ("generation", self.generation.to_string()),
             ("committed", self.committed_at.clone()),
             ("message", text(&self.message)),
-            ("session", self.session.clone()),
+            ("session", part_of(&self.session, self.is_part)),
             ("purpose", text(&self.purpose)),
             ("agent", text(&self.agent)),
             ("task", text(&self.task)),

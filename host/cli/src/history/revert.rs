@@ -1,6 +1,6 @@
 //! Bringing back a version or taking back a change: a session is filled with it and committed.
 
-use vfs::{Conflict, TextMerge, merge_text};
+use vfs::{Conflict, Status, TextMerge, merge_text};
 use workspace::history::UndoOutcome;
 use workspace::{BeginOptions, CommitOptions, DurableOptions, DurableSession, History};
 
@@ -84,8 +84,10 @@ fn revert(
         }
         Err(failure) => Err(failure),
     };
-    // It served its purpose, or did not; what was committed is no longer in it.
-    drop(opened.session.rollback());
+    // It served its purpose, or did not.
+    if opened.session.status() == Status::Open {
+        drop(opened.session.rollback());
+    }
     answer
 }
 
@@ -104,5 +106,5 @@ fn finish(opened: &OpenSession, args: &RevertArgs, purpose: &str) -> Result<Answ
         .workspace
         .commit_durable(&opened.session, &options)
         .map_err(|error| Failure::base(&error))?;
-    Ok(tell(opened, &outcome, false))
+    Ok(tell(opened, &outcome))
 }

@@ -1,21 +1,15 @@
 //! Committing a durable session, and what is said when the base moved under it.
 
 use serde::Serialize;
-use vfs::{Conflict, DiffFile, Kind, Session, VPath, unified_diff};
-use workspace::{BeginOptions, CommitOptions, CommitOutcome};
+use vfs::{Conflict, Status, VPath};
+use workspace::{CommitOptions, CommitOutcome};
 
 use crate::args::{CommitArgs, ConflictArgs};
 use crate::base::OpenSession;
 use crate::exit::{Code, Failure};
 use crate::output::{Answer, change, conflicts, problem};
 use crate::report::{Change, ConflictedPath, Problem, Settled};
-
-/// Bytes of one side of a conflict that are compared.
-const SIDE_BYTES_MAX: u64 = 1 << 20;
-/// Bytes of a difference that are shown.
-const DIFF_BYTES_MAX: usize = 64 << 10;
-/// Conflicts whose sides are compared; of the others the sizes are told.
-const COMPARED_MAX: usize = 100;
+use crate::units::counted;
 
 /// What came of a commit, or would.
 #[derive(Debug, Serialize)]
@@ -58,9 +52,8 @@ impl Conflicts {
 
     /// Both sides of each path and what to do, on stderr; the document on stdout.
     pub(crate) fn answer(self) -> Answer {
-        let count = self.paths.len();
-        let paths = if count == 1 { "path" } else { "paths" };
-        let message = format!("{} changed under the session at {count} {paths}", self.base);
+        let paths = counted(self.paths.len(), "path");
+        let message = format!("{} changed under the session at {paths}", self.base);
         let note = format!(
             "{}{}",
             conflicts(&self.paths, "session"),
@@ -113,7 +106,7 @@ pub(super) fn commit(args: &CommitArgs) -> Result<Answer, Failure> {
         .workspace
         .commit_durable(&opened.session, &options)
         .map_err(|error| Failure::base(&error))?;
-    Ok(tell(&opened, &outcome, !options.paths.is_empty()))
+    Ok(tell(&opened, &outcome))
 }
 
 /// How the command line wants to commit.
@@ -127,8 +120,9 @@ pub(crate) fn commit_options(args: &ConflictArgs) -> CommitOptions {
 }
 
 /// Tells what came of a commit.
-pub(crate) fn tell(opened: &OpenSession, outcome: &CommitOutcome, is_open: bool) -> Answer {
+pub(crate) fn tell(opened: &OpenSession, outcome: &CommitOutcome) -> Answer {
     let base = opened.base.name();
+    let is_open = opened.session.status() == Status::Open;
     let (outcome, applied, text) = match outcome {
         CommitOutcome::Conflicted(list) => {
             let paths = conflicted_paths(opened, list);
@@ -180,17 +174,10 @@ pub(crate) fn preview(
     let preview = opened
         .base
         .workspace
-        .preview(&opened.session, options.on_conflict)
+        .preview(&opened.session, options)
         .map_err(|error| Failure::base(&error))?;
-    let mut entries = preview.entries;
-    let mut found = preview.rebased.conflicts;
-    if !options.paths.is_empty() {
-        let is_asked = |path: &VPath| options.paths.iter().any(|asked| path.starts_with(asked));
-        entries.retain(|entry| is_asked(&entry.path));
-        found.retain(|conflict| is_asked(&conflict.path));
-    }
-    if !found.is_empty() {
-        let paths = conflicted_paths(opened, &found);
+    if !preview.rebased.conflicts.is_empty() {
+        let paths = conflicted_paths(opened, &preview.rebased.conflicts);
         return Ok(Conflicts::new(opened, paths, what_to_do(&opened.id())).answer());
     }
     let strings = |paths: &[VPath]| paths.iter().map(ToString::to_string).collect();
@@ -199,21 +186,18 @@ pub(crate) fn preview(
         base: opened.base.name().to_owned(),
         outcome: Settled::DryRun,
         exit_code: Code::Ok.number(),
-        change: Some(Change::proposed(&entries)),
+        change: Some(Change::proposed(&preview.entries)),
         merged: strings(&preview.rebased.merged),
         dropped: strings(&preview.rebased.dropped),
         is_open: true,
         conflicts: Vec::new(),
-        diff: options.paths.is_empty().then_some(preview.diff),
+        diff: preview.diff,
         error: None,
     };
     let entries = document.change.as_ref().map_or(&[][..], |it| &it.entries);
-    let mut text = format!(
-        "dry run: {} paths would change in {}\n{}",
-        entries.len(),
-        document.base,
-        change(entries)
-    );
+    let paths = counted(entries.len(), "path");
+    let mut text = format!("dry run: {paths} would change in {}\n", document.base);
+    text.push_str(&change(entries));
     for path in &preview.rebased.merged {
         text.push_str(&format!("  would be merged   {}\n", super::shown(path)));
     }
@@ -227,56 +211,10 @@ pub(crate) fn preview(
     })
 }
 
-/// Conflicts with the difference between both sides, where both are text.
+/// Conflicts of an open session over its base, with both sides told apart.
 pub(crate) fn conflicted_paths(opened: &OpenSession, list: &[Conflict]) -> Vec<ConflictedPath> {
     let base = &opened.base;
-    // Only to read from: what stands there now.
-    let theirs = base.workspace.begin(&base.handle, BeginOptions::default());
-    let theirs = theirs.ok();
-    let paths = list.iter().enumerate().map(|(index, conflict)| {
-        let diff = theirs
-            .as_ref()
-            .filter(|_| index < COMPARED_MAX)
-            .and_then(|theirs| difference(&opened.session, theirs, &conflict.path));
-        ConflictedPath {
-            diff,
-            ..ConflictedPath::from(conflict)
-        }
-    });
-    let paths = paths.collect();
-    if let Some(theirs) = theirs {
-        drop(base.workspace.rollback(&theirs));
-    }
-    paths
-}
-
-/// How the base's text becomes the session's; `None` where one of them is none.
-fn difference(ours: &Session, theirs: &Session, path: &VPath) -> Option<String> {
-    let (before, after) = (content(theirs, path)?, content(ours, path)?);
-    let side = |(bytes, executable)| DiffFile {
-        path,
-        kind: Kind::File,
-        executable,
-        bytes: Some(bytes),
-    };
-    let mut diff = unified_diff(
-        Some(side((&before.0[..], before.1))),
-        Some(side((&after.0[..], after.1))),
-    );
-    if diff.len() > DIFF_BYTES_MAX {
-        diff.truncate(diff.floor_char_boundary(DIFF_BYTES_MAX));
-        diff.push_str("\n…\n");
-    }
-    Some(diff)
-}
-
-fn content(session: &Session, path: &VPath) -> Option<(Vec<u8>, bool)> {
-    let path = path.to_string();
-    let stat = session.stat_link(&path).ok()?;
-    if stat.kind != Kind::File || stat.size > SIDE_BYTES_MAX {
-        return None;
-    }
-    Some((session.read(&path).ok()?, stat.executable))
+    crate::conflict::conflicted_paths(&base.workspace, &base.handle, &opened.session, list)
 }
 
 fn parse(path: &str) -> Result<VPath, Failure> {

@@ -10,7 +10,7 @@ use super::conflicted_paths;
 use crate::args::{BaseArgs, SessionArgs};
 use crate::base::{OpenBase, OpenSession};
 use crate::exit::{Failure, chain};
-use crate::output::Answer;
+use crate::output::{Answer, clean_line};
 use crate::report::ConflictedPath;
 
 /// What became of a session.
@@ -103,7 +103,7 @@ pub(super) fn savepoint(args: &SessionArgs, name: &str) -> Result<Answer, Failur
     opened
         .session
         .savepoint(name)
-        .map_err(|error| Failure::file(&error))?;
+        .map_err(|error| with_known(&opened, Failure::file(&error)))?;
     opened.save()?;
     let id = opened.id();
     let savepoint = name;
@@ -115,11 +115,24 @@ pub(super) fn restore(args: &SessionArgs, name: &str) -> Result<Answer, Failure>
     opened
         .session
         .restore(name)
-        .map_err(|error| Failure::file(&error))?;
+        .map_err(|error| with_known(&opened, Failure::file(&error)))?;
     opened.save()?;
     let id = opened.id();
     let savepoint = name;
     Ok(Answer::quiet(&SavepointDocument { id, savepoint }))
+}
+
+/// The failure of a savepoint, with those that there are.
+fn with_known(opened: &OpenSession, failure: Failure) -> Failure {
+    if failure.hint.is_some() {
+        return failure;
+    }
+    let savepoints = opened.session.savepoints().unwrap_or_default();
+    let names: Vec<_> = savepoints.iter().map(|it| clean_line(&it.name)).collect();
+    match names.len() {
+        0 => failure.hint("the session has no savepoints"),
+        _ => failure.hint(format!("its savepoints are {}", names.join(", "))),
+    }
 }
 
 pub(super) fn gc(args: &BaseArgs) -> Result<Answer, Failure> {
