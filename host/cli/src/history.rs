@@ -260,12 +260,14 @@ fn diff(
 /// What one change did: from what it found to what it left.
 fn of_one(selector: &VersionSelector) -> Result<(VersionSelector, VersionSelector), Failure> {
     match selector {
+        VersionSelector::Generation(0) => {
+            let message = "no change made generation 0; name two versions, or a later one";
+            Err(Failure::new(Code::Usage, message))
+        }
+        // What it found may be nothing that a change before it left.
         VersionSelector::Generation(generation) => {
-            let before = generation.checked_sub(1).ok_or_else(|| {
-                let message = "no change made generation 0; name two versions, or a later one";
-                Failure::new(Code::Usage, message)
-            })?;
-            Ok((VersionSelector::Generation(before), selector.clone()))
+            let before = VersionSelector::Before(generation.to_string());
+            Ok((before, selector.clone()))
         }
         VersionSelector::After(id) => Ok((VersionSelector::Before(id.clone()), selector.clone())),
         VersionSelector::Before(_) => {
