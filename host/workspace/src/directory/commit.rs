@@ -205,7 +205,10 @@ fn record(
         }
         Ok(Ended::TakenBack(path)) => Ok(stale(&path.to_string())),
         Err(error) => {
-            if matches!(error, WorkspaceError::NeedsRecovery { .. }) {
+            if matches!(
+                error,
+                WorkspaceError::NeedsRecovery { .. } | WorkspaceError::InDoubt { .. }
+            ) {
                 finish(request.sealed, &id.to_string());
             }
             Err(error)
@@ -406,18 +409,26 @@ fn take_back_recorded(
                 .for_each(|sequence| engine.timeline().pass(*sequence));
             take_back(store.applier(engine.root(), transaction), Since::Made)
         }
-        Err(error) => Err(Halt::Failed(path.clone(), io::Error::other(error))),
+        Err(error) => {
+            // The next opening finds it in the journal or not, and takes the change back or not.
+            engine.poison();
+            return Err(WorkspaceError::InDoubt {
+                base: engine.name.clone(),
+                change: transaction.change_id,
+                source: Arc::new(error.into()),
+            });
+        }
     };
     let applied = match taken_back {
         Ok(applied) => applied,
+        // It is on the disk that nothing is committed; the next opening puts back what is left.
         Err(Halt::Failed(path, error)) => {
             engine.poison();
-            return Err(needs_recovery(engine, transaction, &path, error));
+            return Err(engine.io(path, error));
         }
         Err(Halt::Raced(path)) => {
             engine.poison();
-            let error = io::ErrorKind::ResourceBusy.into();
-            return Err(needs_recovery(engine, transaction, &path, error));
+            return Err(engine.io(path, io::ErrorKind::ResourceBusy.into()));
         }
     };
     settle(engine, store, sequence, Progress::Aborted);
