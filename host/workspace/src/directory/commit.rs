@@ -14,7 +14,7 @@ use super::engine::{Claim, Engine, Entered};
 use super::fingerprint::is_absence;
 use super::footprint::Footprint;
 use super::pending::Progress;
-use super::reserve::INLINE_BYTES_MAX;
+use super::reserve::{INLINE_BYTES_MAX, PromisedInodes};
 use super::store::Store;
 use super::takeback::{Since, take_back};
 use super::transaction::{Entry, Transaction};
@@ -47,7 +47,7 @@ pub(crate) fn commit(engine: &Arc<Engine>, request: Request<'_>) -> Result<Commi
     engine.audit_ready(&entered.store)?;
     let store = entered.store.clone();
     let store = &*store;
-    let claim = engine.claim(footprint(&request));
+    let mut claim = engine.claim(footprint(&request));
     let Validated {
         conflicts,
         immovable,
@@ -59,9 +59,12 @@ pub(crate) fn commit(engine: &Arc<Engine>, request: Request<'_>) -> Result<Commi
         Ok(transaction) => Arc::new(transaction),
         Err(error) => return moved_under(engine, &request, error),
     };
-    if let Err(error) = reserve(engine, store, &transaction, immovable) {
-        unstage(store, &transaction);
-        return Err(error);
+    match reserve(engine, store, &transaction, immovable) {
+        Ok(inodes) => claim.inodes = Some(inodes),
+        Err(error) => {
+            unstage(store, &transaction);
+            return Err(error);
+        }
     }
     let outcome = record(entered, claim, transaction, request);
     if is_due(store) {
@@ -119,9 +122,12 @@ fn reserve(
     store: &Store,
     transaction: &Transaction,
     immovable: Option<Failure>,
-) -> Result<()> {
-    let held = store.reserve.hold();
-    held.map_err(|error| engine.io(".session-fs/reserve", error))?;
+) -> Result<PromisedInodes> {
+    let held = store.reserve.hold().and_then(|()| {
+        let count = transaction.inodes_count();
+        store.reserve.promise_inodes(&**engine.root(), count)
+    });
+    let inodes = held.map_err(|error| engine.io(".session-fs/reserve", error))?;
     if let Some((path, error)) = immovable {
         return Err(engine.io(path, error));
     }
@@ -145,7 +151,7 @@ fn reserve(
             writable => writable.map_err(|error| engine.io(&parent, error))?,
         }
     }
-    Ok(())
+    Ok(inodes)
 }
 
 /// Records the transaction, closes the session and has the change applied.

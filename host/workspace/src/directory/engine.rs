@@ -17,6 +17,7 @@ use vfs::{Digest, DirectoryBase, Name};
 use super::ability::Ability;
 use super::folder::StoreFolder;
 use super::footprint::Footprint;
+use super::reserve::PromisedInodes;
 use super::store::Store;
 use super::timeline::Timeline;
 use super::worker::{Job, Worker};
@@ -89,6 +90,8 @@ pub(crate) struct StoreAccess {
 pub(super) struct Claim {
     engine: Arc<Engine>,
     number: u64,
+    /// The inodes that its transaction takes, promised as long as it is on its way.
+    pub(super) inodes: Option<PromisedInodes>,
 }
 
 impl Engine {

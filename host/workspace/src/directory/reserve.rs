@@ -3,7 +3,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use store::disk::{Dir, File};
 
@@ -15,6 +15,10 @@ pub(super) const INLINE_BYTES_MAX: u64 = 4 << 20;
 /// The same with what the names and inodes of many small files take.
 const RESERVE_BYTES: u64 = INLINE_BYTES_MAX + (2 << 20);
 
+/// Inodes that stay free beside those of the changes under way: for the change files of what is not
+/// checkpointed, the 256 folders of the objects, and what somebody else makes in that moment.
+const INODES_SPARE: u64 = 1_024;
+
 /// The reserve of one store.
 #[derive(Debug)]
 pub(super) struct Reserve {
@@ -23,6 +27,15 @@ pub(super) struct Reserve {
     held: AtomicBool,
     /// Whether the file system can reserve at all.
     possible: AtomicBool,
+    /// Of all changes under way.
+    promised_inodes: Arc<AtomicU64>,
+}
+
+/// Inodes that no other commit of this process counts on as long as this lives.
+#[derive(Debug)]
+pub(super) struct PromisedInodes {
+    promised: Arc<AtomicU64>,
+    count: u64,
 }
 
 impl Reserve {
@@ -40,6 +53,7 @@ impl Reserve {
             file: file.map_err(fail)?,
             held: AtomicBool::new(false),
             possible: AtomicBool::new(true),
+            promised_inodes: Arc::default(),
         };
         Ok(reserve)
     }
@@ -61,6 +75,28 @@ impl Reserve {
         Ok(())
     }
 
+    /// Makes sure that a change finds so many inodes. Unlike bytes they are counted and not held:
+    /// another program may take them meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// `StorageFull` when there are too few; those of the system.
+    pub(super) fn promise_inodes(&self, root: &dyn Dir, count: u64) -> io::Result<PromisedInodes> {
+        let before = self.promised_inodes.fetch_add(count, Ordering::AcqRel);
+        let promised = PromisedInodes {
+            promised: self.promised_inodes.clone(),
+            count,
+        };
+        let needed = before.saturating_add(count).saturating_add(INODES_SPARE);
+        match root.free_inodes()? {
+            Some(free) if free < needed => {
+                let detail = format!("{free} inodes are free and {needed} have to be");
+                Err(io::Error::new(io::ErrorKind::StorageFull, detail))
+            }
+            _ => Ok(promised),
+        }
+    }
+
     /// Gives the room back when `error` says that there is none; tells whether that may help.
     pub(super) fn release(&self, error: &io::Error) -> bool {
         use io::ErrorKind::{QuotaExceeded, StorageFull};
@@ -70,6 +106,12 @@ impl Reserve {
         // A second thread that is out of room tries again too: the first made some for both.
         let held = self.held.swap(false, Ordering::AcqRel);
         !held || self.file.set_len(0).is_ok()
+    }
+}
+
+impl Drop for PromisedInodes {
+    fn drop(&mut self) {
+        self.promised.fetch_sub(self.count, Ordering::AcqRel);
     }
 }
 
