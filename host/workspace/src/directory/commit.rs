@@ -47,7 +47,7 @@ pub(crate) fn commit(engine: &Arc<Engine>, request: Request<'_>) -> Result<Commi
     engine.audit_ready(&entered.store)?;
     let store = entered.store.clone();
     let store = &*store;
-    let mut claim = engine.claim(footprint(&request));
+    let mut claim = engine.claim(footprint(&request))?;
     let Validated {
         conflicts,
         immovable,
@@ -477,11 +477,15 @@ fn moved_under(
     }
     match error {
         WorkspaceError::Session(Error::Stale { path }) => Ok(stale(&path)),
-        WorkspaceError::Session(Error::Io { path, source }) => Err(WorkspaceError::Io {
-            base: engine.name.clone(),
-            path: path.unwrap_or_else(|| ".".to_owned()),
-            source,
-        }),
+        WorkspaceError::Session(Error::Io { path, source })
+            if source.kind() != io::ErrorKind::TimedOut =>
+        {
+            Err(WorkspaceError::Io {
+                base: engine.name.clone(),
+                path: path.unwrap_or_else(|| ".".to_owned()),
+                source,
+            })
+        }
         error => Err(error),
     }
 }
