@@ -124,8 +124,11 @@ fn reserve(
     immovable: Option<Failure>,
 ) -> Result<PromisedInodes> {
     let held = store.reserve.hold().and_then(|()| {
+        let pending_count = store.pending.lock().committed.len() as u64;
         let count = transaction.inodes_count();
-        store.reserve.promise_inodes(&**engine.root(), count)
+        store
+            .reserve
+            .promise_inodes(&**engine.root(), count, pending_count)
     });
     let inodes = held.map_err(|error| engine.io(".session-fs/reserve", error))?;
     if let Some((path, error)) = immovable {

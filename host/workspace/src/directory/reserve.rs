@@ -15,8 +15,8 @@ pub(super) const INLINE_BYTES_MAX: u64 = 4 << 20;
 /// The same with what the names and inodes of many small files take.
 const RESERVE_BYTES: u64 = INLINE_BYTES_MAX + (2 << 20);
 
-/// Inodes that stay free beside those of the changes under way: for the change files of what is not
-/// checkpointed, the 256 folders of the objects, and what somebody else makes in that moment.
+/// Inodes that stay free beside those of the changes under way and the change files of what is not
+/// checkpointed: for the 256 folders of the objects, and what somebody else makes in that moment.
 const INODES_SPARE: u64 = 1_024;
 
 /// The reserve of one store.
@@ -75,19 +75,27 @@ impl Reserve {
         Ok(())
     }
 
-    /// Makes sure that a change finds so many inodes. Unlike bytes they are counted and not held:
-    /// another program may take them meanwhile.
+    /// Makes sure that a change finds so many inodes, and that each of `pending_count` changes finds
+    /// one for its change file. Unlike bytes they are counted and not held: another program may take
+    /// them meanwhile.
     ///
     /// # Errors
     ///
     /// `StorageFull` when there are too few; those of the system.
-    pub(super) fn promise_inodes(&self, root: &dyn Dir, count: u64) -> io::Result<PromisedInodes> {
+    pub(super) fn promise_inodes(
+        &self,
+        root: &dyn Dir,
+        count: u64,
+        pending_count: u64,
+    ) -> io::Result<PromisedInodes> {
         let before = self.promised_inodes.fetch_add(count, Ordering::AcqRel);
         let promised = PromisedInodes {
             promised: self.promised_inodes.clone(),
             count,
         };
-        let needed = before.saturating_add(count).saturating_add(INODES_SPARE);
+        let needed = [count, pending_count, INODES_SPARE]
+            .into_iter()
+            .fold(before, u64::saturating_add);
         match root.free_inodes()? {
             Some(free) if free < needed => {
                 let detail = format!("{free} inodes are free and {needed} have to be");
@@ -120,4 +128,31 @@ fn is_impossible(error: &io::Error) -> bool {
         error.kind(),
         io::ErrorKind::Unsupported | io::ErrorKind::InvalidInput
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use store::disk::fault::{Fault, FaultPlan};
+    use store::disk::{CrashDisk, FaultDir};
+
+    use super::*;
+
+    #[test]
+    fn inodes_are_counted_with_what_is_under_way_and_what_is_not_checkpointed() {
+        let (disk, plan) = (CrashDisk::default(), FaultPlan::new(Fault::NEVER));
+        let root = FaultDir::wrap(disk.root(), plan.clone());
+        let reserve = Reserve::open(&*root).expect("opens");
+        let promise = |count, pending| reserve.promise_inodes(&*root, count, pending);
+        let first = promise(u64::MAX - 9, 9).expect("nobody counts");
+        drop(first);
+        plan.limit_inodes(Some(INODES_SPARE + 10));
+        let first = promise(6, 4).expect("it is just enough");
+        for (count, pending) in [(1, 4), (0, 5), (u64::MAX, 0)] {
+            let refused = promise(count, pending).expect_err("too few");
+            assert_eq!(refused.kind(), io::ErrorKind::StorageFull);
+        }
+        let second = promise(0, 4).expect("a refused one counts no more");
+        drop((first, second));
+        assert!(promise(7, 4).is_err() && promise(6, 4).is_ok());
+    }
 }
