@@ -16,3 +16,4 @@ mod scene;
 mod sessions;
 mod threads;
 mod views;
+mod waiting;
