@@ -198,6 +198,10 @@ pub trait Dir: Send + Sync + fmt::Debug {
     /// handle lives; `None` when it is not a directory of the kernel's.
     fn os_path(&self) -> Option<PathBuf>;
 
+    /// How many more files, directories and links the file system takes from this process; `None`
+    /// where it makes room for them as they come.
+    fn free_inodes(&self) -> io::Result<Option<u64>>;
+
     /// What a flush is worth here.
     fn durability(&self) -> io::Result<Durability>;
 

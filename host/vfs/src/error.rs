@@ -215,6 +215,10 @@ impl Error {
             Self::Denied { .. } => ErrorKind::Denied,
             Self::FileTooLarge { .. } | Self::Quota { .. } => ErrorKind::Limit,
             Self::Stale { .. } => ErrorKind::Retry,
+            // The base is being committed to, and that takes its time.
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::TimedOut => {
+                ErrorKind::Retry
+            }
             Self::Io { .. } => ErrorKind::Internal,
             _ => ErrorKind::Invalid,
         }

@@ -64,11 +64,16 @@ fn main() {
             );
         }
         "races" => {
-            let mut rounds = 0;
+            let (mut rounds, mut live) = (0, 0);
             while is_time() {
                 rounds += races::everything();
+                // As many again against a thread.
+                while live < rounds && is_time() {
+                    live += races::live::live(2_000, seed).rounds;
+                    seed += 1;
+                }
             }
-            println!("{rounds} races, 0 bytes lost");
+            println!("{rounds} races, and {live} against a thread, 0 bytes lost");
         }
         other => panic!("{other} is no run"),
     }

@@ -189,6 +189,27 @@ fn attempt(
     options: &CommitOptions,
 ) -> Result<CommitOutcome> {
     let origin = &workspace.origin(session)?;
+    let outcome = attempt_at(origin, workspace, session, options);
+    outcome.map_err(|error| match error {
+        // What the session reads is changed by another commit, which takes its time.
+        WorkspaceError::Session(vfs::Error::Io { source, .. })
+            if source.kind() == std::io::ErrorKind::TimedOut =>
+        {
+            WorkspaceError::Busy {
+                base: origin.base.name().to_owned(),
+                waited_ms: workspace.options.limits.lock_wait_ms_max,
+            }
+        }
+        error => error,
+    })
+}
+
+fn attempt_at(
+    origin: &Origin,
+    workspace: &Workspace,
+    session: &Session,
+    options: &CommitOptions,
+) -> Result<CommitOutcome> {
     let sealed = match start(session, options)? {
         Started::Stale(path) => return Ok(stale(&path)),
         Started::Unchanged(sealed) => {

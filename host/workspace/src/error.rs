@@ -51,7 +51,8 @@ pub enum WorkspaceError {
         waited_ms: u64,
     },
     /// The system failed before anything of the base was touched, or all of it was put back. The
-    /// session is open.
+    /// session is open. Where a strict commit could not be put back to its end, the base takes no
+    /// commits until it is opened again, which completes that.
     #[error("base {base}: nothing was committed, input/output error at '{path}'")]
     Io {
         /// The base.
@@ -89,8 +90,9 @@ pub enum WorkspaceError {
         /// Why.
         source: Arc<std::io::Error>,
     },
-    /// The flush that decides about the change failed. Nothing of it is in the directory yet, and
-    /// whether it is committed is found when the base is opened again.
+    /// The flush that decides about the change failed, or for a strict commit the one that decides
+    /// whether it is taken back. Whether it is committed is found when the base is opened again; until
+    /// then the directory is as it was, but for what a strict commit had changed already.
     #[error(
         "base {base}: whether change {change} is committed is not known, since the disk failed to take it; open the base again to find out"
     )]

@@ -1,6 +1,5 @@
 //! Ends a session around another: the inner one says so by a type of its own, and can be dropped.
 
-use session_fs_sdk::Error;
 use session_fs_sdk::prelude::*;
 
 #[agent]

@@ -167,7 +167,7 @@ pub(super) const BUGS: &[Bug] = &[
         ENGINE,
         "            let lock = self.root().try_lock();\n            if let Some(turn)",
         "            let lock = Ok::<_, io::Error>(Some(LockGuard::new(())));\n            if let Some(turn)",
-        &["faults::no_commit", "threads::"],
+        &["waiting::no_commit", "threads::"],
     ),
     bug(
         "two threads commit to one path at once",

@@ -3,12 +3,14 @@
 //! Every call on a [`FaultDir`], on the directories it walks to and on the files it opens takes the
 //! next number of one shared [`FaultPlan`]. A call that fails does nothing below, except a write that
 //! was told to leave a prefix. The commit protocol is tested by failing its first call, its second
-//! and so on, until a run in which the plan no longer fires.
+//! and so on, until a run in which the plan no longer fires. The plan also counts the handles that
+//! are open, and can say that the disk has so many inodes left.
 
 use std::any::Any;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Dir, Durability, File, Fingerprint, Listing, LockGuard, RenameMode};
@@ -51,6 +53,9 @@ pub struct Call {
 #[derive(Debug)]
 pub struct FaultPlan {
     state: Mutex<State>,
+    handles_count: AtomicUsize,
+    /// How many more objects the disk takes; `None` for any number.
+    free_inodes: Mutex<Option<u64>>,
 }
 
 /// How many calls a [`FaultPlan`] remembers; later ones are counted but not logged.
@@ -123,6 +128,8 @@ impl FaultPlan {
         };
         Arc::new(Self {
             state: Mutex::new(state),
+            handles_count: AtomicUsize::new(0),
+            free_inodes: Mutex::new(None),
         })
     }
 
@@ -134,6 +141,16 @@ impl FaultPlan {
             fired_count: 0,
             log: Vec::new(),
         };
+    }
+
+    /// How many directories and files are open.
+    pub fn handles_count(&self) -> usize {
+        self.handles_count.load(Ordering::Acquire)
+    }
+
+    /// Lets the disk take so many more files, directories and links; with `None`, any number.
+    pub fn limit_inodes(&self, free: Option<u64>) {
+        *self.free_inodes() = free;
     }
 
     /// How many calls were made, failed ones included.
@@ -173,6 +190,31 @@ impl FaultPlan {
             .map_or(Ok(()), |fault| Err(fault.error.to_io()))
     }
 
+    /// Does what makes an object, when the disk takes one more.
+    fn making<T>(&self, make: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        let mut free = self.free_inodes();
+        if *free == Some(0) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        let made = make()?;
+        *free = free.map(|free| free - 1);
+        Ok(made)
+    }
+
+    /// Does what removes an object.
+    fn removing(&self, remove: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        let mut free = self.free_inodes();
+        remove()?;
+        *free = free.map(|free| free + 1);
+        Ok(())
+    }
+
+    fn free_inodes(&self) -> MutexGuard<'_, Option<u64>> {
+        self.free_inodes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // A test thread that panicked must not hide its failure behind a second one here.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -189,10 +231,12 @@ pub struct FaultDir {
 impl FaultDir {
     /// Puts `plan` in front of `inner`. Making it is not a call.
     pub fn wrap(inner: Arc<dyn Dir>, plan: Arc<FaultPlan>) -> Arc<dyn Dir> {
+        plan.handles_count.fetch_add(1, Ordering::AcqRel);
         Arc::new(Self { inner, plan })
     }
 
     fn file(&self, name: &Name, inner: Arc<dyn File>) -> Arc<dyn File> {
+        self.plan.handles_count.fetch_add(1, Ordering::AcqRel);
         Arc::new(FaultFile {
             inner,
             plan: self.plan.clone(),
@@ -240,27 +284,28 @@ impl Dir for FaultDir {
 
     fn create(&self, name: &Name, mode: u32) -> io::Result<Arc<dyn File>> {
         self.plan.check("create", name)?;
-        Ok(self.file(name, self.inner.create(name, mode)?))
+        let made = self.plan.making(|| self.inner.create(name, mode))?;
+        Ok(self.file(name, made))
     }
 
     fn mkdir(&self, name: &Name, mode: u32) -> io::Result<()> {
         self.plan.check("mkdir", name)?;
-        self.inner.mkdir(name, mode)
+        self.plan.making(|| self.inner.mkdir(name, mode))
     }
 
     fn symlink(&self, target: &str, name: &Name) -> io::Result<()> {
         self.plan.check("symlink", name)?;
-        self.inner.symlink(target, name)
+        self.plan.making(|| self.inner.symlink(target, name))
     }
 
     fn unlink(&self, name: &Name) -> io::Result<()> {
         self.plan.check("unlink", name)?;
-        self.inner.unlink(name)
+        self.plan.removing(|| self.inner.unlink(name))
     }
 
     fn rmdir(&self, name: &Name) -> io::Result<()> {
         self.plan.check("rmdir", name)?;
-        self.inner.rmdir(name)
+        self.plan.removing(|| self.inner.rmdir(name))
     }
 
     fn rename(
@@ -275,7 +320,14 @@ impl Dir for FaultDir {
             .as_any()
             .downcast_ref::<Self>()
             .map_or(to, |to| &*to.inner);
-        self.inner.rename(name, to, to_name, mode)
+        let replaces = mode == RenameMode::Replace && to.stat(to_name).is_ok();
+        match replaces {
+            true => {
+                let rename = || self.inner.rename(name, to, to_name, mode);
+                self.plan.removing(rename)
+            }
+            false => self.inner.rename(name, to, to_name, mode),
+        }
     }
 
     fn sync(&self) -> io::Result<()> {
@@ -303,6 +355,14 @@ impl Dir for FaultDir {
         None
     }
 
+    fn free_inodes(&self) -> io::Result<Option<u64>> {
+        self.plan.check("free_inodes", "")?;
+        match *self.plan.free_inodes() {
+            Some(free) => Ok(Some(free)),
+            None => self.inner.free_inodes(),
+        }
+    }
+
     fn durability(&self) -> io::Result<Durability> {
         self.plan.check("durability", "")?;
         self.inner.durability()
@@ -315,6 +375,18 @@ impl Dir for FaultDir {
 
     fn as_any(&self) -> &dyn Any {
         self
+    }
+}
+
+impl Drop for FaultDir {
+    fn drop(&mut self) {
+        self.plan.handles_count.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Drop for FaultFile {
+    fn drop(&mut self) {
+        self.plan.handles_count.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

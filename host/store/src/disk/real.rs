@@ -298,6 +298,12 @@ impl Dir for RealDir {
         Some(PathBuf::from(format!("/proc/self/fd/{handle}")))
     }
 
+    fn free_inodes(&self) -> io::Result<Option<u64>> {
+        let found = retry_on_intr(|| rustix::fs::fstatvfs(&self.handle))?;
+        // btrfs, for one, has no number of them and says 0.
+        Ok((found.f_files > 0).then_some(found.f_favail))
+    }
+
     fn durability(&self) -> io::Result<Durability> {
         let statfs = retry_on_intr(|| rustix::fs::fstatfs(&self.handle))?;
         // Magic numbers of statfs(2). ext2, ext3 and ext4 share one.

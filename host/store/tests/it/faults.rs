@@ -35,6 +35,7 @@ fn workload(root: &dyn Dir) -> Vec<io::Result<()>> {
         root.open_writable(&name("f")).map(drop),
         root.sync(),
         root.sync_fs(),
+        root.free_inodes().map(drop),
         root.durability().map(drop),
         root.try_lock().map(drop),
     ];
@@ -58,10 +59,10 @@ fn run(fault: Fault) -> (Arc<FaultPlan>, Vec<io::Result<()>>) {
 fn a_plan_without_a_fault_counts_and_logs() {
     let (plan, results) = run(Fault::NEVER);
     assert!(results.iter().all(io::Result::is_ok), "{results:?}");
-    assert_eq!((plan.calls_count(), plan.fired_count()), (25, 0));
+    assert_eq!((plan.calls_count(), plan.fired_count()), (26, 0));
     let log: Vec<String> = plan.log().iter().map(ToString::to_string).collect();
     assert_eq!(log[..3], ["create f", "file.write_at f", "file.read_at f"]);
-    assert_eq!(log[21..], ["walk d", "rename f", "rename g", "rmdir d"]);
+    assert_eq!(log[22..], ["walk d", "rename f", "rename g", "rmdir d"]);
 }
 
 #[test]
@@ -120,4 +121,53 @@ fn a_torn_write_leaves_a_true_prefix() {
             "{asked}"
         );
     }
+}
+
+#[test]
+fn open_handles_are_counted() {
+    let sandbox = Sandbox::new(RealDir::open);
+    let plan = FaultPlan::new(Fault::NEVER);
+    let root = FaultDir::wrap(sandbox.root.clone(), plan.clone());
+    assert_eq!(plan.handles_count(), 1);
+    let file = root.create(&name("f"), 0o644).expect("creates");
+    let [again, dir] = [root.walk(&[]), root.walk(&[])].map(|dir| dir.expect("walks"));
+    let refused = root.open(&name("missing"));
+    assert_eq!((refused.is_err(), plan.handles_count()), (true, 4));
+    drop((file, again));
+    plan.arm(Fault::forever(0, ENOSPC));
+    assert!(root.walk(&[]).is_err() && root.create(&name("g"), 0o644).is_err());
+    assert_eq!(plan.handles_count(), 2, "arming closes nothing");
+    drop((dir, root));
+    assert_eq!(plan.handles_count(), 0);
+}
+
+#[test]
+fn a_disk_takes_as_many_objects_as_it_is_told() {
+    let sandbox = Sandbox::new(RealDir::open);
+    let plan = FaultPlan::new(Fault::NEVER);
+    let root = FaultDir::wrap(sandbox.root.clone(), plan.clone());
+    let free = || root.free_inodes().expect("is known");
+    plan.limit_inodes(Some(3));
+    let made = root.create(&name("f"), 0o644).map(drop);
+    made.and_then(|()| root.mkdir(&name("d"), 0o755))
+        .and_then(|()| root.symlink("f", &name("l")))
+        .expect("there is room for three");
+    assert_eq!(free(), Some(0));
+    assert_kind(&root.create(&name("g"), 0o644), ErrorKind::StorageFull);
+    assert_kind(&root.mkdir(&name("g"), 0o755), ErrorKind::StorageFull);
+    assert_kind(&root.symlink("f", &name("g")), ErrorKind::StorageFull);
+    let rename = |to: &str, mode| root.rename(&name("f"), &*root, &name(to), mode);
+    rename("g", RenameMode::NoReplace).expect("what moves is there already");
+    assert_eq!(free(), Some(0));
+    root.rename(&name("g"), &*root, &name("l"), RenameMode::Replace)
+        .expect("renames over");
+    root.rmdir(&name("d")).expect("removes");
+    assert_kind(&root.unlink(&name("d")), ErrorKind::NotFound);
+    assert_eq!(free(), Some(2), "one was replaced and one removed");
+    root.unlink(&name("l")).expect("removes");
+    plan.limit_inodes(None);
+    assert_eq!(
+        free().is_some(),
+        sandbox.root.free_inodes().expect("is known").is_some()
+    );
 }

@@ -14,7 +14,7 @@ use super::engine::{Claim, Engine, Entered};
 use super::fingerprint::is_absence;
 use super::footprint::Footprint;
 use super::pending::Progress;
-use super::reserve::INLINE_BYTES_MAX;
+use super::reserve::{INLINE_BYTES_MAX, PromisedInodes};
 use super::store::Store;
 use super::takeback::{Since, take_back};
 use super::transaction::{Entry, Transaction};
@@ -48,7 +48,7 @@ pub(crate) fn commit(engine: &Arc<Engine>, request: Request<'_>) -> Result<Commi
     engine.audit_ready(&entered.store)?;
     let store = entered.store.clone();
     let store = &*store;
-    let claim = engine.claim(footprint(&request));
+    let mut claim = engine.claim(footprint(&request))?;
     let Validated {
         conflicts,
         immovable,
@@ -61,9 +61,12 @@ pub(crate) fn commit(engine: &Arc<Engine>, request: Request<'_>) -> Result<Commi
         Ok(transaction) => Arc::new(transaction),
         Err(error) => return moved_under(engine, &request, error),
     };
-    if let Err(error) = reserve(engine, store, &transaction, immovable) {
-        unstage(store, &transaction);
-        return Err(error);
+    match reserve(engine, store, &transaction, immovable) {
+        Ok(inodes) => claim.inodes = Some(inodes),
+        Err(error) => {
+            unstage(store, &transaction);
+            return Err(error);
+        }
     }
     let outcome = record(entered, claim, transaction, request);
     if is_due(store) {
@@ -121,10 +124,17 @@ fn reserve(
     store: &Store,
     transaction: &Transaction,
     immovable: Option<Failure>,
-) -> Result<()> {
-    let held = store.reserve.hold();
-    held.map_err(|error| engine.io(".session-fs/reserve", error))?;
-    check_places(engine, &transaction.change, immovable)
+) -> Result<PromisedInodes> {
+    let held = store.reserve.hold().and_then(|()| {
+        let pending_count = store.pending.lock().committed.len() as u64;
+        let count = transaction.inodes_count();
+        store
+            .reserve
+            .promise_inodes(&**engine.root(), count, pending_count)
+    });
+    let inodes = held.map_err(|error| engine.io(".session-fs/reserve", error))?;
+    check_places(engine, &transaction.change, immovable)?;
+    Ok(inodes)
 }
 
 /// Finds out whether the system would let all of a change be done.
@@ -215,7 +225,10 @@ fn record(
         }
         Ok(Ended::TakenBack(path)) => Ok(stale(&path.to_string())),
         Err(error) => {
-            if matches!(error, WorkspaceError::NeedsRecovery { .. }) {
+            if matches!(
+                error,
+                WorkspaceError::NeedsRecovery { .. } | WorkspaceError::InDoubt { .. }
+            ) {
                 finish(request.sealed, &id.to_string());
             }
             Err(error)
@@ -416,18 +429,26 @@ fn take_back_recorded(
                 .for_each(|sequence| engine.timeline().pass(*sequence));
             take_back(store.applier(engine.root(), transaction), Since::Made)
         }
-        Err(error) => Err(Halt::Failed(path.clone(), io::Error::other(error))),
+        Err(error) => {
+            // The next opening finds it in the journal or not, and takes the change back or not.
+            engine.poison();
+            return Err(WorkspaceError::InDoubt {
+                base: engine.name.clone(),
+                change: transaction.change_id,
+                source: Arc::new(error.into()),
+            });
+        }
     };
     let applied = match taken_back {
         Ok(applied) => applied,
+        // It is on the disk that nothing is committed; the next opening puts back what is left.
         Err(Halt::Failed(path, error)) => {
             engine.poison();
-            return Err(needs_recovery(engine, transaction, &path, error));
+            return Err(engine.io(path, error));
         }
         Err(Halt::Raced(path)) => {
             engine.poison();
-            let error = io::ErrorKind::ResourceBusy.into();
-            return Err(needs_recovery(engine, transaction, &path, error));
+            return Err(engine.io(path, io::ErrorKind::ResourceBusy.into()));
         }
     };
     settle(engine, store, sequence, Progress::Aborted);
@@ -470,11 +491,15 @@ pub(super) fn moved_under(
     }
     match error {
         WorkspaceError::Session(Error::Stale { path }) => Ok(stale(&path)),
-        WorkspaceError::Session(Error::Io { path, source }) => Err(WorkspaceError::Io {
-            base: engine.name.clone(),
-            path: path.unwrap_or_else(|| ".".to_owned()),
-            source,
-        }),
+        WorkspaceError::Session(Error::Io { path, source })
+            if source.kind() != io::ErrorKind::TimedOut =>
+        {
+            Err(WorkspaceError::Io {
+                base: engine.name.clone(),
+                path: path.unwrap_or_else(|| ".".to_owned()),
+                source,
+            })
+        }
         error => Err(error),
     }
 }

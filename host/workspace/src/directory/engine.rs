@@ -18,6 +18,7 @@ use super::ability::Ability;
 use super::folder::StoreFolder;
 use super::footprint::Footprint;
 use super::lease::Lease;
+use super::reserve::PromisedInodes;
 use super::store::Store;
 use super::timeline::Timeline;
 use super::worker::{Job, Worker};
@@ -60,7 +61,7 @@ struct State {
     /// How often the turn was used without being given up.
     turn_commits_count: usize,
     store: Option<Arc<Store>>,
-    claims: Vec<(u64, Arc<Footprint>)>,
+    claims: Vec<(u64, Footprint)>,
     next_claim: u64,
     doubt: Option<Doubt>,
 }
@@ -91,6 +92,8 @@ pub(crate) struct StoreAccess {
 pub(super) struct Claim {
     engine: Arc<Engine>,
     number: u64,
+    /// The inodes that its transaction takes, promised as long as it is on its way.
+    pub(super) inodes: Option<PromisedInodes>,
 }
 
 impl Engine {
@@ -111,7 +114,7 @@ impl Engine {
             state: Mutex::default(),
             changed: Condvar::new(),
             entrance: Mutex::new(()),
-            timeline: Arc::default(),
+            timeline: Timeline::new(options.limits.lock_wait_ms_max),
             transactions_count: AtomicU64::new(0),
             appliers: OnceLock::new(),
             checkpointers: OnceLock::new(),
@@ -233,12 +236,12 @@ impl Engine {
     pub(super) fn enter(self: &Arc<Self>) -> Result<Entered> {
         let _entrance = self
             .entrance
-            .try_lock_for(Duration::from_millis(self.lock_wait_ms_max))
+            .try_lock_for(self.wait_max())
             .ok_or_else(|| self.busy())?;
         let mut state = self.sound_state()?;
-        while state.turn.is_some() && state.turn_commits_count >= TURN_COMMITS_MAX {
-            self.changed.wait(&mut state);
-        }
+        let is_used_up =
+            |state: &State| state.turn.is_some() && state.turn_commits_count >= TURN_COMMITS_MAX;
+        self.wait_while(&mut state, is_used_up)?;
         if state.turn.is_none() {
             let is_long = std::mem::take(&mut state.turn_commits_count) >= TURN_COMMITS_MAX;
             drop(state);
@@ -325,21 +328,43 @@ impl Engine {
     }
 
     /// Waits until nobody else is at work on related paths, and takes these.
-    pub(super) fn claim(self: &Arc<Self>, footprint: Footprint) -> Claim {
-        let footprint = Arc::new(footprint);
+    ///
+    /// # Errors
+    ///
+    /// `Busy` after `lock_wait_ms_max`; nothing is taken then.
+    pub(super) fn claim(self: &Arc<Self>, footprint: Footprint) -> Result<Claim> {
         let mut state = self.state.lock();
-        while state
-            .claims
-            .iter()
-            .any(|(_, other)| other.overlaps(&footprint))
-        {
-            self.changed.wait(&mut state);
-        }
+        self.wait_while(&mut state, |state| {
+            let mut claims = state.claims.iter();
+            claims.any(|(_, other)| other.overlaps(&footprint))
+        })?;
         let number = state.next_claim;
         state.next_claim += 1;
         state.claims.push((number, footprint));
-        let engine = self.clone();
-        Claim { engine, number }
+        Ok(Claim {
+            engine: self.clone(),
+            number,
+            inodes: None,
+        })
+    }
+
+    /// Waits while something holds of the state, for at most `lock_wait_ms_max`.
+    fn wait_while(
+        &self,
+        state: &mut MutexGuard<'_, State>,
+        holds: impl Fn(&State) -> bool,
+    ) -> Result<()> {
+        let condition = |state: &mut State| holds(state);
+        self.changed
+            .wait_while_for(state, condition, self.wait_max());
+        match holds(state) {
+            true => Err(self.busy()),
+            false => Ok(()),
+        }
+    }
+
+    fn wait_max(&self) -> Duration {
+        Duration::from_millis(self.lock_wait_ms_max)
     }
 
     /// Has something done by a thread of its own, or does it here when there is none.

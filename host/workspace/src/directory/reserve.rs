@@ -3,7 +3,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use store::disk::{Dir, File};
 
@@ -15,6 +15,10 @@ pub(super) const INLINE_BYTES_MAX: u64 = 4 << 20;
 /// The same with what the names and inodes of many small files take.
 const RESERVE_BYTES: u64 = INLINE_BYTES_MAX + (2 << 20);
 
+/// Inodes that stay free beside those of the changes under way and the change files of what is not
+/// checkpointed: for the 256 folders of the objects, and what somebody else makes in that moment.
+const INODES_SPARE: u64 = 320;
+
 /// The reserve of one store.
 #[derive(Debug)]
 pub(super) struct Reserve {
@@ -23,6 +27,15 @@ pub(super) struct Reserve {
     held: AtomicBool,
     /// Whether the file system can reserve at all.
     possible: AtomicBool,
+    /// Of all changes under way.
+    promised_inodes: Arc<AtomicU64>,
+}
+
+/// Inodes that no other commit of this process counts on as long as this lives.
+#[derive(Debug)]
+pub(super) struct PromisedInodes {
+    promised: Arc<AtomicU64>,
+    count: u64,
 }
 
 impl Reserve {
@@ -40,6 +53,7 @@ impl Reserve {
             file: file.map_err(fail)?,
             held: AtomicBool::new(false),
             possible: AtomicBool::new(true),
+            promised_inodes: Arc::default(),
         };
         Ok(reserve)
     }
@@ -61,6 +75,36 @@ impl Reserve {
         Ok(())
     }
 
+    /// Makes sure that a change finds so many inodes, and that each of `pending_count` changes finds
+    /// one for its change file. Unlike bytes they are counted and not held: another program may take
+    /// them meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// `StorageFull` when there are too few; those of the system.
+    pub(super) fn promise_inodes(
+        &self,
+        root: &dyn Dir,
+        count: u64,
+        pending_count: u64,
+    ) -> io::Result<PromisedInodes> {
+        let before = self.promised_inodes.fetch_add(count, Ordering::AcqRel);
+        let promised = PromisedInodes {
+            promised: self.promised_inodes.clone(),
+            count,
+        };
+        let needed = [count, pending_count, INODES_SPARE]
+            .into_iter()
+            .fold(before, u64::saturating_add);
+        match root.free_inodes()? {
+            Some(free) if free < needed => {
+                let detail = format!("{free} inodes are free and {needed} have to be");
+                Err(io::Error::new(io::ErrorKind::StorageFull, detail))
+            }
+            _ => Ok(promised),
+        }
+    }
+
     /// Gives the room back when `error` says that there is none; tells whether that may help.
     pub(super) fn release(&self, error: &io::Error) -> bool {
         use io::ErrorKind::{QuotaExceeded, StorageFull};
@@ -73,9 +117,42 @@ impl Reserve {
     }
 }
 
+impl Drop for PromisedInodes {
+    fn drop(&mut self) {
+        self.promised.fetch_sub(self.count, Ordering::AcqRel);
+    }
+}
+
 fn is_impossible(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::Unsupported | io::ErrorKind::InvalidInput
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use store::disk::fault::{Fault, FaultPlan};
+    use store::disk::{CrashDisk, FaultDir};
+
+    use super::*;
+
+    #[test]
+    fn inodes_are_counted_with_what_is_under_way_and_what_is_not_checkpointed() {
+        let (disk, plan) = (CrashDisk::default(), FaultPlan::new(Fault::NEVER));
+        let root = FaultDir::wrap(disk.root(), plan.clone());
+        let reserve = Reserve::open(&*root).expect("opens");
+        let promise = |count, pending| reserve.promise_inodes(&*root, count, pending);
+        let first = promise(u64::MAX - 9, 9).expect("nobody counts");
+        drop(first);
+        plan.limit_inodes(Some(INODES_SPARE + 10));
+        let first = promise(6, 4).expect("it is just enough");
+        for (count, pending) in [(1, 4), (0, 5), (u64::MAX, 0)] {
+            let refused = promise(count, pending).expect_err("too few");
+            assert_eq!(refused.kind(), io::ErrorKind::StorageFull);
+        }
+        let second = promise(0, 4).expect("a refused one counts no more");
+        drop((first, second));
+        assert!(promise(7, 4).is_err() && promise(6, 4).is_ok());
+    }
 }

@@ -56,7 +56,11 @@ fn put_back(
         found => found.map_err(|error| failed(step, error))?,
     };
     let free = match applier.place_if_there(step)? {
-        Some((dir, name)) => matches!(dir.stat(name), Err(error) if is_absence(&error)),
+        Some((dir, name)) => match dir.stat(name) {
+            Err(error) if is_absence(&error) => true,
+            // Only who is seen there is in the way.
+            found => found.map(|_| false).map_err(|error| failed(step, error))?,
+        },
         None => false,
     };
     if free {

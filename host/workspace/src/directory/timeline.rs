@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 use store::disk::Fingerprint;
@@ -13,11 +14,17 @@ use super::footprint::Footprint;
 use super::transaction::Transaction;
 use crate::change::Change;
 
+/// Bytes of the change records that are remembered for open sessions, so that one that stays open
+/// over very many commits does not take the memory of all; in memory they are a few times as much.
+const RECORDS_BYTES_MAX: usize = 64 << 20;
+
 /// What the sessions of one base need to know about its commits.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Timeline {
     state: Mutex<State>,
     changed: Condvar,
+    wait_ms_max: u64,
+    records_bytes_max: usize,
 }
 
 #[derive(Debug, Default)]
@@ -33,6 +40,10 @@ struct State {
     readers: BTreeMap<u64, usize>,
     /// The last generation that is recorded.
     generation: u64,
+    /// What the moments have of `RECORDS_BYTES_MAX`.
+    records_bytes: usize,
+    /// The last moment that was forgotten although a session might have asked for it.
+    forgotten: u64,
     broken: bool,
 }
 
@@ -44,6 +55,7 @@ pub(super) struct Moment {
     pub(super) departures: Vec<Option<Fingerprint>>,
     pub(super) updates: Vec<Option<Fingerprint>>,
     footprint: Footprint,
+    record_bytes: usize,
     progress: Mutex<Progress>,
 }
 
@@ -70,11 +82,28 @@ pub(super) struct Reader {
     pub(super) generation: u64,
 }
 
-/// A base that has to be recovered before it can be read.
-#[derive(Debug)]
-pub(super) struct Broken;
+/// Why a generation cannot be read.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Unreadable {
+    /// The base has to be recovered first.
+    Broken,
+    /// A transaction was on its way at the path for so many milliseconds.
+    Busy(u64),
+    /// Too much was committed since.
+    Forgotten,
+}
 
 impl Timeline {
+    /// One whose readers wait so long for what is on its way.
+    pub(super) fn new(wait_ms_max: u64) -> Arc<Self> {
+        Arc::new(Self {
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            wait_ms_max,
+            records_bytes_max: RECORDS_BYTES_MAX,
+        })
+    }
+
     /// Begins at a generation.
     pub(super) fn start(&self, generation: u64) {
         let mut state = self.state.lock();
@@ -113,13 +142,16 @@ impl Timeline {
             departures: transaction.departures.clone(),
             updates: transaction.updates.iter().map(|(seen, _)| *seen).collect(),
             footprint,
+            record_bytes: transaction.change_bytes(),
             progress: Mutex::new(Progress::Applying),
         };
         let mut state = self.state.lock();
         state.index(sequence, &moment.change);
         state.applying.insert(sequence);
+        state.records_bytes += moment.record_bytes;
         state.moments.insert(sequence, Arc::new(moment));
         state.generation = state.generation.max(sequence);
+        state.shed(self.records_bytes_max);
     }
 
     /// Notes a record without a transaction.
@@ -158,18 +190,29 @@ impl Timeline {
 
     /// Waits until nothing is on its way at the path or related to it, and tells the first transaction
     /// after `generation` that did something at the path or above; with `inside` also directly in it.
+    ///
+    /// # Errors
+    ///
+    /// `Busy` after the time that readers wait; `Broken`; `Forgotten`.
     pub(super) fn next(
         &self,
         generation: u64,
         path: &VPath,
         inside: bool,
-    ) -> Result<Option<(u64, Arc<Moment>)>, Broken> {
+    ) -> Result<Option<(u64, Arc<Moment>)>, Unreadable> {
         let mut state = self.state.lock();
-        while state.is_busy(path) {
-            if state.broken {
-                return Err(Broken);
-            }
-            self.changed.wait(&mut state);
+        let has_to_wait = |state: &mut State| !state.broken && state.is_busy(path);
+        let wait_max = Duration::from_millis(self.wait_ms_max);
+        self.changed
+            .wait_while_for(&mut state, has_to_wait, wait_max);
+        if state.is_busy(path) {
+            return Err(match state.broken {
+                true => Unreadable::Broken,
+                false => Unreadable::Busy(self.wait_ms_max),
+            });
+        }
+        if generation < state.forgotten {
+            return Err(Unreadable::Forgotten);
         }
         if state.moments.is_empty() {
             return Ok(None);
@@ -242,10 +285,23 @@ impl State {
         }
     }
 
+    /// Forgets the oldest of what is in the directory while there is too much of it.
+    fn shed(&mut self, records_bytes_max: usize) {
+        while self.records_bytes > records_bytes_max {
+            let is_applied = |sequence: &&u64| !self.applying.contains(*sequence);
+            let Some(oldest) = self.moments.keys().find(is_applied).copied() else {
+                return;
+            };
+            self.forget(oldest);
+            self.forgotten = self.forgotten.max(oldest);
+        }
+    }
+
     fn forget(&mut self, sequence: u64) {
         let Some(moment) = self.moments.remove(&sequence) else {
             return;
         };
+        self.records_bytes -= moment.record_bytes;
         for path in places(&moment.change) {
             if let Some(parent) = path.parent() {
                 forget_in(&mut self.by_parent, &parent, sequence);
@@ -306,3 +362,6 @@ impl Drop for Reader {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

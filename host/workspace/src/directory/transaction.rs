@@ -164,6 +164,19 @@ impl Transaction {
         self.change_bytes
     }
 
+    /// How many files, directories and links are made once it is recorded.
+    pub(super) fn inodes_count(&self) -> u64 {
+        let is_inline = |content: &Content| matches!(content, Content::Inline { .. });
+        let arrivals = self.change.arrivals.iter().zip(&self.arrivals);
+        let made = arrivals.filter(|(arrival, content)| match content {
+            Content::Inline { .. } => true,
+            Content::Staged { .. } => false,
+            Content::Nothing => arrival.moved_from.is_none(),
+        });
+        let updated = self.updates.iter().filter(|(_, fresh)| is_inline(fresh));
+        (made.count() + updated.count()) as u64
+    }
+
     /// The bytes of an inline content.
     pub(super) fn inline(&self, range: &Range<usize>) -> &[u8] {
         &self.payload()[self.area + range.start..self.area + range.end]

@@ -13,7 +13,7 @@ use vfs::{
 };
 
 use super::engine::Engine;
-use super::timeline::{Kept, Moment, Reader};
+use super::timeline::{Kept, Moment, Reader, Unreadable};
 use crate::change::{Version, is_made_anew};
 
 /// One generation of a directory base.
@@ -61,9 +61,20 @@ impl View {
         inside: bool,
     ) -> Result<Option<(u64, Arc<Moment>)>> {
         let next = self.engine.timeline().next(generation, path, inside);
-        next.map_err(|_| {
-            let cause = "the base needs recovery: open it again";
-            Error::io(path, std::io::Error::other(cause))
+        next.map_err(|why| match why {
+            Unreadable::Broken => {
+                let cause = "the base needs recovery: open it again";
+                Error::io(path, std::io::Error::other(cause))
+            }
+            Unreadable::Busy(waited_ms) => {
+                let cause = format!(
+                    "a commit is on its way into the directory here for over {waited_ms} ms; try again when that has ended"
+                );
+                Error::io(path, std::io::Error::new(std::io::ErrorKind::TimedOut, cause))
+            }
+            Unreadable::Forgotten => Error::Stale {
+                path: path.to_string(),
+            },
         })
     }
 

@@ -158,6 +158,10 @@ impl Dir for ActingDir {
         None
     }
 
+    fn free_inodes(&self) -> io::Result<Option<u64>> {
+        self.inner.free_inodes()
+    }
+
     fn durability(&self) -> io::Result<Durability> {
         self.inner.durability()
     }

@@ -18,3 +18,4 @@ mod scene;
 mod sessions;
 mod threads;
 mod views;
+mod waiting;

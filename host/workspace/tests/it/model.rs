@@ -1,13 +1,28 @@
-//! Random sessions, committed one after the other: a folder, a memory base and a plain map agree.
+//! Random sessions, nested, forked, marked and restored, committed one after the other: a directory,
+//! a memory base and a plain map agree. Each begins in another process.
+
+mod rivals;
 
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use session_fs_workspace::{BeginOptions, CommitOptions, CommitOutcome};
+use session_fs_workspace::{BeginOptions, CommitOutcome, Workspace, WorkspaceOptions};
+use store::disk::CrashDisk;
+use store::disk::crash::{self as disk, CrashOptions};
 use vfs::{Kind, Session};
 
-use crate::acting::ActingDir;
-use crate::scene::{Node, Scene, Tree};
+use crate::rig::{self, Host, visible};
+use crate::scene::{Node, Tree};
+
+/// One session from its beginning to its commit.
+#[derive(Clone, Debug)]
+struct Round {
+    operations: Vec<Operation>,
+    /// How many sessions it is nested in.
+    depth: usize,
+    /// Whether a fork of it is committed in its place.
+    forked: bool,
+}
 
 #[derive(Clone, Debug)]
 enum Operation {
@@ -18,7 +33,11 @@ enum Operation {
     Remove(String),
     Rename(String, String),
     Copy(String, String),
+    Mark,
+    Restore,
 }
+
+const SAVEPOINT: &str = "here";
 
 fn path() -> impl Strategy<Value = String> {
     prop::collection::vec(prop::sample::select(vec!["a", "b", "c"]), 1..4)
@@ -34,7 +53,64 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => path().prop_map(Operation::Remove),
         4 => (path(), path()).prop_map(|(source, target)| Operation::Rename(source, target)),
         1 => (path(), path()).prop_map(|(source, target)| Operation::Copy(source, target)),
+        1 => Just(Operation::Mark),
+        1 => Just(Operation::Restore),
     ]
+}
+
+fn round() -> impl Strategy<Value = Round> {
+    let operations = prop::collection::vec(operation(), 0..14);
+    let parts = (operations, 0..3_usize, any::<bool>());
+    parts.prop_map(|(operations, depth, forked)| Round {
+        operations,
+        depth,
+        forked,
+    })
+}
+
+/// Works in a session over a base and commits it; tells which operations were done.
+fn play(host: &Host, round: &Round) -> Vec<bool> {
+    let mut sessions = vec![host.begin()];
+    for depth in 0..round.depth {
+        let nested = host
+            .workspace
+            .begin_nested(&sessions[depth], BeginOptions::default());
+        sessions.push(nested.expect("begins"));
+    }
+    let inner = sessions.last().expect("there is one").clone();
+    let done = round.operations.iter().map(|one| run(&inner, one));
+    let done = done.collect();
+    if round.forked {
+        sessions.pop();
+        let forked = host.workspace.fork(&inner, BeginOptions::default());
+        sessions.push(forked.expect("forks"));
+        inner.write("a", b"of no use to anybody").ok();
+        host.workspace.rollback(&inner).expect("rolls back");
+    }
+    for session in sessions.iter().rev() {
+        let outcome = host.commit(session).expect("commits");
+        assert!(
+            !matches!(outcome, CommitOutcome::Conflicted(_)),
+            "{outcome:?}"
+        );
+    }
+    done
+}
+
+/// Does what was done to a map.
+fn model_all(tree: &mut Tree, operations: &[Operation], done: &[bool]) {
+    let mut marked = None;
+    for (operation, done) in operations.iter().zip(done) {
+        match operation {
+            Operation::Mark => marked = Some(tree.clone()),
+            Operation::Restore => {
+                assert_eq!(*done, marked.is_some());
+                tree.clone_from(marked.as_ref().unwrap_or(&tree.clone()));
+            }
+            operation if *done => model(tree, operation),
+            _ => {}
+        }
+    }
 }
 
 /// Does it to a session; `false` when the session refuses.
@@ -47,6 +123,8 @@ fn run(session: &Session, operation: &Operation) -> bool {
         Operation::Remove(path) => session.remove(path),
         Operation::Rename(source, target) => session.rename(source, target),
         Operation::Copy(source, target) => session.copy(source, target),
+        Operation::Mark => session.savepoint(SAVEPOINT),
+        Operation::Restore => session.restore(SAVEPOINT),
     };
     done.is_ok()
 }
@@ -82,6 +160,7 @@ fn model(tree: &mut Tree, operation: &Operation) {
             let copied = take(&mut tree.clone(), source);
             put(tree, target, copied);
         }
+        Operation::Mark | Operation::Restore => {}
     }
 }
 
@@ -108,6 +187,17 @@ fn put(tree: &mut Tree, path: &str, nodes: Tree) {
     );
 }
 
+/// What stands in a directory.
+fn found(disk: &CrashDisk) -> Tree {
+    let nodes = visible(&rig::nodes(disk)).into_iter();
+    let nodes = nodes.map(|(path, node)| match node {
+        disk::Node::File { content, .. } => (path, Node::File(content)),
+        disk::Node::Directory { .. } => (path, Node::Directory),
+        disk::Node::Symlink { target } => (path, Node::Link(target)),
+    });
+    nodes.collect()
+}
+
 /// What a session shows.
 fn shown(session: &Session, dir: &str, tree: &mut BTreeMap<String, Node>) {
     for entry in session.list(dir, None, 1_000).expect("lists").entries {
@@ -123,44 +213,39 @@ fn shown(session: &Session, dir: &str, tree: &mut BTreeMap<String, Node>) {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig {
-        // A long run asks for more.
+/// How many sequences are tried; a long run asks for more by `PROPTEST_CASES`.
+fn sequences() -> ProptestConfig {
+    ProptestConfig {
         cases: ProptestConfig::default().cases.max(2_000),
         ..ProptestConfig::default()
-    })]
+    }
+}
+
+proptest! {
+    #![proptest_config(sequences())]
     #[test]
     fn a_folder_a_memory_base_and_a_map_agree(
-        rounds in prop::collection::vec(prop::collection::vec(operation(), 0..14), 1..5),
-        nested: bool,
+        rounds in prop::collection::vec(round(), 1..5),
     ) {
-        let scene = Scene::on(&[], ActingDir::quiet);
-        let bases = [scene.base.clone(), scene.workspace.memory("m")];
-        let begin = |base| scene.workspace.begin(base, BeginOptions::default()).expect("begins");
+        let disk = START.with(CrashDisk::fork);
+        let memory = Workspace::new(WorkspaceOptions::default());
+        let memory = Host { base: memory.memory("m"), workspace: memory };
         let mut map = Tree::new();
-        for operations in rounds {
-            let outer = bases.each_ref().map(begin);
-            let inner = outer.each_ref().map(|session| {
-                scene.workspace.begin_nested(session, BeginOptions::default()).expect("begins")
-            });
-            let sessions = if nested { &inner } else { &outer };
-            for operation in &operations {
-                let done = run(&sessions[0], operation);
-                prop_assert_eq!(run(&sessions[1], operation), done, "{:?}", operation);
-                if done {
-                    model(&mut map, operation);
-                }
-            }
-            let order = if nested { vec![&inner, &outer] } else { vec![&outer] };
-            for session in order.into_iter().flatten() {
-                let outcome = scene.workspace.commit(session, &CommitOptions::default());
-                let outcome = outcome.expect("commits");
-                prop_assert!(!matches!(outcome, CommitOutcome::Conflicted(_)), "{:?}", outcome);
-            }
-            prop_assert_eq!(&scene.tree(), &map);
-            let mut memory = Tree::new();
-            shown(&begin(&bases[1]), "", &mut memory);
-            prop_assert_eq!(&memory, &map);
+        for (number, round) in rounds.iter().enumerate() {
+            // Each time another process goes on where the one before stopped.
+            let folder = Host::open(disk.root(), &format!("host{number}"), None);
+            prop_assert_eq!(folder.trouble(), None);
+            let [done, same] = [&folder, &memory].map(|host| play(host, round));
+            prop_assert_eq!(&done, &same);
+            model_all(&mut map, &round.operations, &done);
+            prop_assert_eq!(&found(&disk), &map);
+            let mut kept = Tree::new();
+            shown(&memory.begin(), "", &mut kept);
+            prop_assert_eq!(&kept, &map);
         }
     }
+}
+
+thread_local! {
+    static START: CrashDisk = rig::prepared(&[], CrashOptions::default());
 }

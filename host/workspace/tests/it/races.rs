@@ -2,6 +2,7 @@
 //! change is made and their bytes are kept, with `strict` it is taken back.
 
 pub(crate) mod acts;
+pub(crate) mod live;
 pub(crate) mod round;
 
 use crate::races::acts::Act;
@@ -188,6 +189,15 @@ fn a_name_in_a_removed_directory() {
     });
     check_kept(at_every_call(&target, NEW), 200);
 }
+
+/// Thousands of commits against a thread that has its own ways.
+#[test]
+fn somebody_else_with_a_thread_of_their_own() {
+    let counts = live::live(2_000, 1);
+    assert!(counts.applied > 0 && counts.met > 0, "{counts:?}");
+    assert!(counts.tokens > 0, "{counts:?}");
+}
+
 /// All of them, for a long run; returns how many rounds there were.
 #[cfg(not(test))]
 pub(crate) fn everything() -> u64 {

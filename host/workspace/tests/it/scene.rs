@@ -125,14 +125,6 @@ impl Scene {
         Self::make(folder, &[], ActingDir::quiet)
     }
 
-    /// What is left in the staging folder of the store.
-    pub(crate) fn slots(&self) -> Vec<String> {
-        let slots = self.whole_tree().into_keys();
-        slots
-            .filter(|path| path.starts_with(".session-fs/staging/"))
-            .collect()
-    }
-
     pub(crate) fn text(&self, path: &str) -> String {
         self.folder.read_to_string(path).expect(path)
     }

@@ -196,6 +196,10 @@ impl Dir for CrashDir {
         None
     }
 
+    fn free_inodes(&self) -> io::Result<Option<u64>> {
+        self.device.read(|_| Ok(None))
+    }
+
     fn durability(&self) -> io::Result<Durability> {
         self.device.read(|_| Ok(Durability::PowerLoss))
     }

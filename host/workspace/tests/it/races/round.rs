@@ -133,11 +133,22 @@ pub(crate) fn at_every_call(target: &Target, acts: &[Act]) -> Counts {
     counts
 }
 
+/// What came of one race, as far as its parts look at it.
+struct Race<'a> {
+    target: &'a Target,
+    act: Act,
+    strict: bool,
+    /// Whether they could do what they wanted to.
+    acted: bool,
+    deed: Deed,
+    session: Session,
+    outcome: session_fs_workspace::Result<CommitOutcome>,
+    /// What is on the disk at the end.
+    nodes: Nodes,
+    context: String,
+}
+
 /// Returns `false` when the commit made fewer calls.
-#[expect(
-    clippy::too_many_lines,
-    reason = "one race from its start to everything that is left of it"
-)]
 fn round(
     start: &CrashDisk,
     target: &Target,
@@ -149,6 +160,34 @@ fn round(
 ) -> bool {
     let (disk, outsider) = (start.fork(), Outsider::new(at));
     let before = rig::nodes(&disk);
+    let race = run(&disk, &outsider, target, (act, strict, at), &before);
+    race.check_nothing_lost();
+    let expected = match race.is_done(&before, counts) {
+        true => after,
+        false => &before,
+    };
+    race.check_history();
+    let (expected, found) = (target.rest(expected), target.rest(&race.nodes));
+    assert!(
+        expected == found,
+        "{}\n{}\n{}",
+        race.context,
+        difference(&expected, &found),
+        list(&race.nodes)
+    );
+    counts.rounds += 1;
+    counts.acted += u64::from(race.acted);
+    outsider.is_done()
+}
+
+/// Commits while they act, checkpoints, and opens the base again.
+fn run<'a>(
+    disk: &CrashDisk,
+    outsider: &Arc<Outsider>,
+    target: &'a Target,
+    (act, strict, at): (Act, bool, u64),
+    before: &Nodes,
+) -> Race<'a> {
     let host = Host::open(ActingDir::wrap(disk.root(), outsider.hook()), "racer", None);
     let session = host.begin();
     (target.change)(&session).expect("the session takes it");
@@ -164,16 +203,7 @@ fn round(
         target.path
     );
     if !matches!(outcome, Ok(CommitOutcome::Applied(_))) {
-        // Should the process die now, what was taken back stays so.
-        let copy = disk.fork();
-        let host = Host::open(copy.root(), "heir", None);
-        assert_eq!(host.trouble(), None, "{context}");
-        let (expected, found) = (target.rest(&before), target.rest(&rig::nodes(&copy)));
-        assert!(
-            expected == found,
-            "{context}\n{}",
-            difference(&expected, &found)
-        );
+        check_heir(&disk.fork(), target, before, &context);
     }
     let checkpointed = host.base.checkpoint();
     outsider.armed.store(false, Ordering::Relaxed);
@@ -181,82 +211,100 @@ fn round(
     drop(host);
     let host = Host::open(disk.root(), "witness", None);
     assert_eq!(host.trouble(), None, "{context}");
-    let nodes = rig::nodes(&disk);
-    let acted = outsider.acted.load(Ordering::Relaxed);
-    let deed = outsider.deed.lock().take().expect("was ready");
-    assert!(
-        !acted || deed.is_kept(&nodes),
-        "lost: {context}\n{}",
-        list(&nodes)
-    );
-    assert_eq!(
-        below(&nodes, ".session-fs/staging/"),
-        Vec::<String>::new(),
-        "{context}"
-    );
-    let conflicts = below(&nodes, ".session-fs/conflicts/");
-    let expected = match &outcome {
-        Ok(CommitOutcome::Applied(info)) => {
-            assert!(!strict || info.displaced.is_empty(), "{context}");
-            for displaced in &info.displaced {
-                assert!(
-                    nodes.contains_key(&displaced.kept),
-                    "{context}\n{}",
-                    list(&nodes)
-                );
-            }
-            assert!(
-                matches!(session.status(), Status::Committed(_)),
-                "{context}"
-            );
-            counts.kept += u64::from(!conflicts.is_empty());
-            after
-        }
-        Ok(CommitOutcome::Conflicted(conflicts)) => {
-            assert!(acted && !conflicts.is_empty(), "{context}");
-            assert_eq!(session.status(), Status::Open, "{context}");
-            counts.refused += u64::from(strict);
-            &before
-        }
-        Err(WorkspaceError::Interfered { kept, .. }) => {
-            assert!(acted && strict, "{context}");
-            assert!(nodes.contains_key(kept), "{context}\n{}", list(&nodes));
-            assert_eq!(session.status(), Status::Open, "{context}");
-            counts.refused += 1;
-            &before
-        }
-        // They were faster than everything that the commit could have done.
-        Err(WorkspaceError::Io { .. }) if acted && target.rest(&nodes) == target.rest(&before) => {
-            assert_eq!(session.status(), Status::Open, "{context}");
-            &before
-        }
-        other => panic!("{other:?}: {context}"),
-    };
-    // What was written by name was met, and is no part of anybody's history.
-    if matches!(act, Act::Overwrite | Act::Append | Act::Save | Act::Create) {
-        let objects = nodes
-            .iter()
-            .filter(|(path, _)| path.starts_with(".session-fs/objects/"));
-        let objects = objects
-            .map(|(path, node)| (path.clone(), node.clone()))
-            .collect();
-        assert!(
-            !acted || !deed.is_kept(&objects),
-            "{context}\n{}",
-            list(&nodes)
-        );
+    Race {
+        target,
+        act,
+        strict,
+        acted: outsider.acted.load(Ordering::Relaxed),
+        deed: outsider.deed.lock().take().expect("was ready"),
+        session,
+        outcome,
+        nodes: rig::nodes(disk),
+        context,
     }
-    assert!(acted || conflicts.is_empty(), "{context}\n{conflicts:?}");
-    let (expected, found) = (target.rest(expected), target.rest(&nodes));
+}
+
+/// Should the process die now, what was not done or was taken back stays so.
+fn check_heir(copy: &CrashDisk, target: &Target, before: &Nodes, context: &str) {
+    let host = Host::open(copy.root(), "heir", None);
+    assert_eq!(host.trouble(), None, "{context}");
+    let (expected, found) = (target.rest(before), target.rest(&rig::nodes(copy)));
     assert!(
         expected == found,
-        "{context}\n{}\n{}",
-        difference(&expected, &found),
-        list(&nodes)
+        "{context}\n{}",
+        difference(&expected, &found)
     );
-    counts.rounds += 1;
-    counts.acted += u64::from(acted);
-    outsider.is_done()
+}
+
+impl Race<'_> {
+    fn check_nothing_lost(&self) {
+        let Self { nodes, context, .. } = self;
+        assert!(
+            !self.acted || self.deed.is_kept(nodes),
+            "lost: {context}\n{}",
+            list(nodes)
+        );
+        let slots = below(nodes, ".session-fs/staging/");
+        assert_eq!(slots, Vec::<String>::new(), "{context}");
+        let conflicts = below(nodes, ".session-fs/conflicts/");
+        assert!(
+            self.acted || conflicts.is_empty(),
+            "{context}\n{conflicts:?}"
+        );
+    }
+
+    /// Whether the change was made; what was said of it is what there is.
+    fn is_done(&self, before: &Nodes, counts: &mut Counts) -> bool {
+        let Self { nodes, context, .. } = self;
+        let (acted, status) = (self.acted, self.session.status());
+        match &self.outcome {
+            Ok(CommitOutcome::Applied(info)) => {
+                assert!(!self.strict || info.displaced.is_empty(), "{context}");
+                for displaced in &info.displaced {
+                    let is_there = nodes.contains_key(&displaced.kept);
+                    assert!(is_there, "{context}\n{}", list(nodes));
+                }
+                assert!(matches!(status, Status::Committed(_)), "{context}");
+                let conflicts = below(nodes, ".session-fs/conflicts/");
+                counts.kept += u64::from(!conflicts.is_empty());
+                return true;
+            }
+            Ok(CommitOutcome::Conflicted(conflicts)) => {
+                assert!(acted && !conflicts.is_empty(), "{context}");
+                counts.refused += u64::from(self.strict);
+            }
+            Err(WorkspaceError::Interfered { kept, .. }) => {
+                assert!(acted && self.strict, "{context}");
+                assert!(nodes.contains_key(kept), "{context}\n{}", list(nodes));
+                counts.refused += 1;
+            }
+            // They were faster than everything that the commit could have done.
+            Err(WorkspaceError::Io { .. })
+                if acted && self.target.rest(nodes) == self.target.rest(before) => {}
+            other => panic!("{other:?}: {context}"),
+        }
+        assert_eq!(status, Status::Open, "{context}");
+        false
+    }
+
+    /// What was written by name was met, and is no part of anybody's history.
+    fn check_history(&self) {
+        if !matches!(
+            self.act,
+            Act::Overwrite | Act::Append | Act::Save | Act::Create
+        ) {
+            return;
+        }
+        let is_object = |path: &String| path.starts_with(".session-fs/objects/");
+        let mut objects = self.nodes.clone();
+        objects.retain(|path, _| is_object(path));
+        assert!(
+            !self.acted || !self.deed.is_kept(&objects),
+            "{}\n{}",
+            self.context,
+            list(&self.nodes)
+        );
+    }
 }
 
 fn list(nodes: &Nodes) -> String {

@@ -1,0 +1,87 @@
+//! The disk runs out of inodes: that is found while the commit can still be refused.
+
+use session_fs_workspace::{CommitOutcome, WorkspaceError};
+use store::disk::FaultDir;
+use store::disk::crash::CrashOptions;
+use store::disk::fault::{Fault, FaultPlan};
+use vfs::{ErrorKind, Session, Status};
+
+use super::{BEFORE, change, large};
+use crate::rig::{self, Host, visible};
+
+/// More inodes than any of these commits needs free.
+const ENOUGH: u64 = 4_096;
+
+/// Commits with so many inodes left; whether it was committed.
+fn commit_with(free: u64, change: fn(&Session) -> vfs::Result<()>) -> bool {
+    let disk = rig::prepared(BEFORE, CrashOptions::default());
+    let before = visible(&rig::nodes(&disk));
+    let plan = FaultPlan::new(Fault::NEVER);
+    let host = Host::open(FaultDir::wrap(disk.root(), plan.clone()), "one", None);
+    let session = host.begin();
+    change(&session).expect("the session takes it");
+    // Some are there already, as after the first of many commits.
+    let first = host.begin();
+    first.write("first", b"1").expect("writes");
+    assert!(matches!(host.commit(&first), Ok(CommitOutcome::Applied(_))));
+    plan.limit_inodes(Some(free));
+    let outcome = host.commit(&session);
+    match &outcome {
+        Ok(CommitOutcome::Applied(_)) => {
+            // All that comes later is there for the taking too.
+            host.base.checkpoint().expect("there is room for history");
+            true
+        }
+        Err(error @ WorkspaceError::Io { .. }) => {
+            assert_eq!(error.kind(), ErrorKind::Limit, "{error:?}");
+            assert_eq!(session.status(), Status::Open);
+            let mut found = visible(&rig::nodes(&disk));
+            found.remove("first");
+            assert!(found == before, "with {free} free: {outcome:?}");
+            plan.limit_inodes(None);
+            let later = host.commit(&session);
+            assert!(matches!(later, Ok(CommitOutcome::Applied(_))), "{later:?}");
+            false
+        }
+        _ => panic!("with {free} free: {outcome:?}"),
+    }
+}
+
+/// The least that a commit is taken with: below it is refused, from there on it is done.
+fn least(change: fn(&Session) -> vfs::Result<()>) -> u64 {
+    let (mut refused, mut taken) = (0, ENOUGH);
+    assert!(!commit_with(refused, change) && commit_with(taken, change));
+    while taken - refused > 1 {
+        let middle = refused + (taken - refused) / 2;
+        match commit_with(middle, change) {
+            true => taken = middle,
+            false => refused = middle,
+        }
+    }
+    taken
+}
+
+#[test]
+fn a_commit_that_would_run_out_of_inodes_is_refused_before_anything_happens() {
+    for change in [change as fn(&Session) -> vfs::Result<()>, large] {
+        let least = least(change);
+        for free in (0..8).chain(least - 8..least) {
+            assert!(!commit_with(free, change), "with {free} free");
+        }
+        for free in least..least + 8 {
+            assert!(commit_with(free, change), "with {free} free");
+        }
+    }
+}
+
+/// Each new file is one more.
+#[test]
+fn what_is_needed_grows_with_what_is_made() {
+    let few = least(|session| session.write("new", b"1"));
+    let many = least(|session| {
+        (0..40).try_for_each(|number| session.write(&format!("new{number}"), b"1"))
+    });
+    assert_eq!(many - few, 39);
+    let moved = least(|session| session.rename("kept", "elsewhere"));
+    assert!(moved < few, "what moves is there already");
+}
