@@ -1,0 +1,78 @@
+//! The long runs of the tests: `torture crash|recovery|races|model --count <n> --seed <first>`.
+//!
+//! Seeds are taken in their order by one thread for each core until the count is reached. A seed that
+//! fails is told with the command that repeats it, and the others go on. The last line is for
+//! `cargo xtask torture`, which makes its table of it.
+#![expect(
+    dead_code,
+    reason = "the modules belong to the tests, which use all of them"
+)]
+#![expect(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "it measures and tells"
+)]
+
+mod caught;
+mod options;
+mod pool;
+
+#[path = "../../tests/it"]
+mod it {
+    pub(crate) mod acting;
+    pub(crate) mod crash;
+    pub(crate) mod model;
+    pub(crate) mod races;
+    pub(crate) mod rig;
+    pub(crate) mod scene;
+}
+use std::process::ExitCode;
+
+use it::{acting, crash, model, races, rig, scene};
+
+use crash::sweep::Sweep;
+use crash::workload::Workload;
+use options::{Options, Run};
+
+/// Disks per call of a random workload.
+const STATES_PER_CALL: u64 = 24;
+/// First crashes of a workload whose recoveries are crashed, and how deep.
+const STARTS: u64 = 8;
+const DEPTH: u32 = 3;
+/// Sequences of the model that one seed makes.
+const SEQUENCES_PER_SEED: u32 = 100;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let options = match Options::read(&arguments) {
+        Ok(options) => options,
+        Err(error) => {
+            println!("{error}\n{}", options::USAGE);
+            return ExitCode::from(2);
+        }
+    };
+    let outcome = pool::run(&options, &|seed| one_seed(options.run, seed));
+    println!("{outcome}");
+    match outcome.failures {
+        0 => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
+}
+
+/// Does everything that a seed stands for; returns how much that was, and panics where something is
+/// not as it must be.
+fn one_seed(run: Run, seed: u64) -> u64 {
+    match run {
+        Run::Crash => {
+            let sweep = Sweep::new(Workload::random(seed));
+            let states = sweep.every_call(STATES_PER_CALL, STATES_PER_CALL).states;
+            states + sweep.every_kill().states
+        }
+        Run::Recovery => {
+            let sweep = Sweep::new(Workload::random(seed));
+            sweep.in_recovery(seed, DEPTH, STARTS).in_recovery
+        }
+        Run::Races => races::random::every_race(seed),
+        Run::Model => model::sequences(seed, SEQUENCES_PER_SEED),
+    }
+}
