@@ -1,4 +1,4 @@
-//! The long runs of the tests: `torture crash|recovery|races|model --count <n> --seed <first>`.
+//! The long runs of the tests: `torture crash|recovery|races|model|kill --count <n> --seed <first>`.
 //!
 //! Seeds are taken in their order by one thread for each core until the count is reached. A seed that
 //! fails is told with the command that repeats it, and the others go on. The last line is for
@@ -26,8 +26,18 @@ mod it {
     pub(crate) mod rig;
     pub(crate) mod scene;
 }
+#[path = "../../tests/kill"]
+mod kill {
+    pub(crate) mod child;
+    pub(crate) mod numbered;
+    pub(crate) mod often;
+}
+
 use std::process::ExitCode;
 
+use cap_std::ambient_authority;
+use cap_std::fs::Dir as Folder;
+use cap_tempfile::TempDir;
 use it::{acting, crash, model, races, rig, scene};
 
 use crash::sweep::Sweep;
@@ -41,9 +51,15 @@ const STARTS: u64 = 8;
 const DEPTH: u32 = 3;
 /// Sequences of the model that one seed makes.
 const SEQUENCES_PER_SEED: u32 = 100;
+/// Kills over one folder, which one seed makes.
+const KILLS_PER_SEED: u64 = 50;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    if kill::child::run(&words) {
+        return ExitCode::SUCCESS;
+    }
     let options = match Options::read(&arguments) {
         Ok(options) => options,
         Err(error) => {
@@ -51,7 +67,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let outcome = pool::run(&options, &|seed| one_seed(options.run, seed));
+    let outcome = pool::run(&options, &|seed| one_seed(&options, seed));
     println!("{outcome}");
     match outcome.failures {
         0 => ExitCode::SUCCESS,
@@ -61,8 +77,8 @@ fn main() -> ExitCode {
 
 /// Does everything that a seed stands for; returns how much that was, and panics where something is
 /// not as it must be.
-fn one_seed(run: Run, seed: u64) -> u64 {
-    match run {
+fn one_seed(options: &Options, seed: u64) -> u64 {
+    match options.run {
         Run::Crash => {
             let sweep = Sweep::new(Workload::random(seed));
             let states = sweep.every_call(STATES_PER_CALL, STATES_PER_CALL).states;
@@ -74,5 +90,11 @@ fn one_seed(run: Run, seed: u64) -> u64 {
         }
         Run::Races => races::random::every_race(seed),
         Run::Model => model::sequences(seed, SEQUENCES_PER_SEED),
+        Run::Kill => {
+            let folder = Folder::open_ambient_dir(&options.folder, ambient_authority());
+            let inside = TempDir::new_in(&folder.expect("a folder")).expect("a folder");
+            kill::often::kill_often(&inside, KILLS_PER_SEED, seed);
+            KILLS_PER_SEED
+        }
     }
 }

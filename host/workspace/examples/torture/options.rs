@@ -3,8 +3,8 @@
 use std::thread::available_parallelism;
 
 /// What is printed when the arguments are not understood.
-pub(crate) const USAGE: &str = "torture crash|recovery|races|model [--count <n>] [--seed <first>] \
-[--seeds <n>] [--seconds <n>] [--threads <n>]";
+pub(crate) const USAGE: &str = "torture crash|recovery|races|model|kill [--count <n>] \
+[--seed <first>] [--seeds <n>] [--seconds <n>] [--threads <n>] [--folder <where processes are killed>]";
 
 /// The runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +13,7 @@ pub(crate) enum Run {
     Recovery,
     Races,
     Model,
+    Kill,
 }
 
 /// When a run ends: at whichever of its limits it reaches first.
@@ -27,14 +28,17 @@ pub(crate) struct Options {
     /// Seconds after which no further seed is begun.
     pub(crate) seconds_max: u64,
     pub(crate) threads: u64,
+    /// Where the folders are in which processes are killed.
+    pub(crate) folder: String,
 }
 
 impl Run {
-    const ALL: [(&str, Self); 4] = [
+    const ALL: [(&str, Self); 5] = [
         ("crash", Self::Crash),
         ("recovery", Self::Recovery),
         ("races", Self::Races),
         ("model", Self::Model),
+        ("kill", Self::Kill),
     ];
 
     /// What it is asked for by.
@@ -57,11 +61,16 @@ impl Options {
             seeds_max: u64::MAX,
             seconds_max: u64::MAX,
             threads: available_parallelism().map_or(1, |count| count.get() as u64),
+            folder: ".".to_owned(),
         };
         for pair in rest.chunks(2) {
             let [option, number] = pair else {
-                return Err(format!("'{}' has no number", pair[0]));
+                return Err(format!("'{}' has no value", pair[0]));
             };
+            if option == "--folder" {
+                options.folder.clone_from(number);
+                continue;
+            }
             let number = number
                 .parse()
                 .map_err(|_| format!("'{number}' is no number"))?;

@@ -6,7 +6,7 @@ use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use crate::caught::caught;
-use crate::options::Options;
+use crate::options::{Options, Run};
 
 /// Time between two lines that tell how far the run is.
 const TELL_EVERY: Duration = Duration::from_secs(20);
@@ -101,7 +101,11 @@ pub(crate) fn run(options: &Options, one_seed: &(dyn Fn(u64) -> u64 + Sync)) -> 
 fn tell_failure(options: &Options, seed: u64, message: &str) {
     let run = options.run.name();
     println!("FAILED: seed {seed}: {message}");
-    println!("to repeat it: torture {run} --seed {seed} --seeds 1");
+    let folder = match options.run {
+        Run::Kill => format!(" --folder {}", options.folder),
+        _ => String::new(),
+    };
+    println!("to repeat it: torture {run} --seed {seed} --seeds 1{folder}");
 }
 
 /// Tells now and then. A run that is ended by hand goes on from some seeds before the last.
