@@ -43,12 +43,18 @@ struct Plan {
     full: u64,
 }
 
-const PLANS: [Plan; 4] = [
+const PLANS: [Plan; 5] = [
     Plan {
         name: "crash states",
         run: "crash",
         short: 60_000,
         full: 1_000_000,
+    },
+    Plan {
+        name: "crash states of commits during a checkpoint",
+        run: "meanwhile",
+        short: 20_000,
+        full: 100_000,
     },
     Plan {
         name: "crashes in recovery",

@@ -1,4 +1,4 @@
-//! The long runs of the tests: `torture crash|recovery|races|model|kill --count <n> --seed <first>`.
+//! The long runs of the tests: `torture <run> --count <n> --seed <first>`.
 //!
 //! Seeds are taken in their order by one thread for each core until the count is reached. A seed that
 //! fails is told with the command that repeats it, and the others go on. The last line is for
@@ -84,6 +84,7 @@ fn one_seed(options: &Options, seed: u64) -> u64 {
             let states = sweep.every_call(STATES_PER_CALL, STATES_PER_CALL).states;
             states + sweep.every_kill().states
         }
+        Run::Meanwhile => crash::meanwhile::random(seed),
         Run::Recovery => {
             let sweep = Sweep::new(Workload::random(seed));
             sweep.in_recovery(seed, DEPTH, STARTS).in_recovery

@@ -3,13 +3,14 @@
 use std::thread::available_parallelism;
 
 /// What is printed when the arguments are not understood.
-pub(crate) const USAGE: &str = "torture crash|recovery|races|model|kill [--count <n>] \
+pub(crate) const USAGE: &str = "torture crash|meanwhile|recovery|races|model|kill [--count <n>] \
 [--seed <first>] [--seeds <n>] [--seconds <n>] [--threads <n>] [--folder <where processes are killed>]";
 
 /// The runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Run {
     Crash,
+    Meanwhile,
     Recovery,
     Races,
     Model,
@@ -33,8 +34,9 @@ pub(crate) struct Options {
 }
 
 impl Run {
-    const ALL: [(&str, Self); 5] = [
+    const ALL: [(&str, Self); 6] = [
         ("crash", Self::Crash),
+        ("meanwhile", Self::Meanwhile),
         ("recovery", Self::Recovery),
         ("races", Self::Races),
         ("model", Self::Model),
