@@ -96,9 +96,11 @@ fn failing_test(bench: &Workbench, copy: &Path, bug: &Bug) -> Result<Option<Stri
             .args(last);
         command
     };
-    let built = test(&["--no-run"]).stderr(Stdio::null()).status()?;
-    if !built.success() {
-        bail!("the sources do not build with it");
+    let built = test(&["--no-run"]).stdout(Stdio::null()).output()?;
+    if !built.status.success() {
+        let said = String::from_utf8_lossy(&built.stderr);
+        let first = said.lines().find(|line| line.starts_with("error"));
+        bail!("the sources do not build with it: {}", first.unwrap_or("?"));
     }
     let mut words = vec!["--"];
     words.extend(bug.tests);
