@@ -88,6 +88,10 @@ fn small(order: EntryOrder) -> Vec<Workload> {
             &[&[write("d/g", "one")], &[rename("d", "e")]],
         ),
         (
+            "move into a directory and remove that",
+            &[&[rename("f", "d/f")], &[remove("d")]],
+        ),
+        (
             "there and back",
             &[&[rename("f", "n")], &[rename("n", "f")]],
         ),
