@@ -31,6 +31,7 @@ fn options(entry_order: EntryOrder) -> CrashOptions {
 
 /// Small workloads, each with every disk that a crash can leave as far as that is a number of some
 /// hundreds.
+#[expect(clippy::too_many_lines, reason = "a table of workloads")]
 fn small(order: EntryOrder) -> Vec<Workload> {
     let files = &[("f", "before"), ("d/g", "g before"), ("d/h", "h before")];
     let sessions: &[(&str, &[&[Operation]])] = &[

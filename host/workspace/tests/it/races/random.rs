@@ -39,7 +39,7 @@ pub(crate) fn every_race(seed: u64) -> u64 {
 /// Mostly one that the session touches as well.
 fn path(dice: &mut Dice, operations: &[Operation]) -> String {
     match dice.below(8) {
-        0 => (*dice.pick(START)).0.to_owned(),
+        0 => dice.pick(START).0.to_owned(),
         1 => format!("{}/theirs", dice.pick(&["a", "a/c", "b", "new"])),
         _ => {
             let touched: Vec<&str> = operations.iter().flat_map(paths).collect();
