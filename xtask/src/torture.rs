@@ -5,121 +5,182 @@
 
 mod bugs;
 mod mounts;
+mod report;
 mod seeded;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::workbench::Workbench;
+use mounts::Mounted;
+use report::{Outcome, Report};
 
 /// What `cargo xtask torture` is given.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Minutes that all runs may take together
-    #[arg(long, default_value_t = 10, conflicts_with = "full")]
-    minutes: u64,
-    /// Runs until the figures of the design are reached: some hours
+    /// Runs until the figures of the design are reached, and seeds all bugs: an hour or more
     #[arg(long)]
     full: bool,
+    /// Runs only those whose name contains one of these words
+    #[arg(long, value_delimiter = ',', conflicts_with = "seeded_bugs")]
+    only: Vec<String>,
     /// Puts known mistakes into a copy of the sources, one after the other, and requires that a
     /// test fails each time; with a name, only those that contain it
     #[arg(long, num_args = 0..=1, default_missing_value = "")]
     seeded_bugs: Option<String>,
-    /// Where the seeds begin: other seeds are other workloads
+    /// Where the seeds begin: other seeds are other workloads. A run that was ended goes on from the
+    /// seed that it told last
     #[arg(long, default_value_t = 1_000)]
     seed: u64,
 }
 
-/// Minutes of each run of `--full`.
-const FULL_MINUTES: u64 = 180;
-/// Kills per file system of `--full`.
-const FULL_KILLS: u64 = 10_000;
-/// Sequences of the model of `--full`.
-const FULL_SEQUENCES: u64 = 100_000;
+/// A run of the program `torture`, with how many cases it takes by default and with `--full`.
+struct Plan {
+    name: &'static str,
+    run: &'static str,
+    short: u64,
+    full: u64,
+}
 
-/// Runs the long tests, or seeds the bugs.
+const PLANS: [Plan; 5] = [
+    Plan {
+        name: "crash states",
+        run: "crash",
+        short: 60_000,
+        full: 1_000_000,
+    },
+    Plan {
+        name: "crash states of commits during a checkpoint",
+        run: "meanwhile",
+        short: 20_000,
+        full: 100_000,
+    },
+    Plan {
+        name: "crashes in recovery",
+        run: "recovery",
+        short: 20_000,
+        full: 100_000,
+    },
+    Plan {
+        name: "races",
+        run: "races",
+        short: 60_000,
+        full: 1_000_000,
+    },
+    Plan {
+        name: "model sequences",
+        run: "model",
+        short: 5_000,
+        full: 100_000,
+    },
+];
+
+/// Kills on each file system.
+const KILLS: u64 = 400;
+const FULL_KILLS: u64 = 10_000;
+const SEEDED_BUGS: &str = "seeded bugs";
+
+/// The runs of one command.
+struct Torture<'a> {
+    bench: &'a Workbench,
+    options: &'a Options,
+    program: PathBuf,
+    report: Report,
+}
+
+/// Runs the long tests, or seeds the bugs. Every run takes place, whatever came of those before it.
+///
+/// # Errors
+///
+/// What the runs need does not build, or one of them failed.
 pub(crate) fn run(bench: &Workbench, options: &Options) -> Result<()> {
     if let Some(filter) = &options.seeded_bugs {
-        return seeded::run(bench, filter);
+        let mut report = Report::default();
+        report.act(SEEDED_BUGS, || seeded::run(bench, filter));
+        return report.verdict();
     }
-    // Four runs of crashes, recoveries and races, and then kills and the model.
-    let seconds = match options.full {
-        true => FULL_MINUTES * 60,
-        false => options.minutes * 60 / 5,
+    let package = ["-p", "session-fs-workspace", "--example", "torture"];
+    let profile = ["build", "--profile", "torture"];
+    bench.run(bench.cargo().args(profile).args(package))?;
+    let mut torture = Torture {
+        bench,
+        options,
+        program: bench.target().join("torture/examples/torture"),
+        report: Report::default(),
     };
-    let build = [
-        "build",
-        "-p",
-        "session-fs-workspace",
-        "--example",
-        "torture",
-    ];
-    bench.run(bench.cargo().args(build))?;
-    let program = bench.target().join("debug/examples/torture");
-    for what in ["crash", "recovery", "races"] {
-        let [seconds, seed] = [seconds, options.seed].map(|number| number.to_string());
-        bench.run(bench.tool(&program).args([what, &seconds, &seed]))?;
+    for plan in &PLANS {
+        torture.plan(plan);
     }
-    let sequences = if options.full {
-        FULL_SEQUENCES
-    } else {
-        options.minutes * 400
-    };
-    let model = [
-        "test",
-        "-p",
-        "session-fs-workspace",
-        "--test",
-        "it",
-        "model::",
-    ];
-    bench.run(
-        bench
-            .cargo()
-            .args(model)
-            .env("PROPTEST_CASES", sequences.to_string()),
-    )?;
-    println!("at least {sequences} sequences of the model, 0 differences");
-    let kills = if options.full {
-        FULL_KILLS
-    } else {
-        options.minutes * 40
-    };
-    for folder in folders(bench)? {
-        kill(bench, &folder, kills)?;
+    torture.kills()?;
+    if options.full && torture.is_asked_for(SEEDED_BUGS) {
+        torture.report.act(SEEDED_BUGS, || seeded::run(bench, ""));
     }
-    mounts::each(bench, &|folder| kill(bench, folder, kills))
+    println!("\n{}", torture.report);
+    torture.report.verdict()
 }
 
-/// Kills a committing process over a folder.
-fn kill(bench: &Workbench, folder: &Path, kills: u64) -> Result<()> {
-    let test = [
-        "test",
-        "-p",
-        "session-fs-workspace",
-        "--test",
-        "kill",
-        "--",
-        "--kills",
-    ];
-    let kills = kills.to_string();
-    bench.run(bench.cargo().args(test).arg(kills).arg(folder))
-}
-
-/// Where this machine's own file systems are: the build's, and one in memory.
-fn folders(bench: &Workbench) -> Result<Vec<PathBuf>> {
-    let mut folders = vec![bench.scratch("torture")?];
-    let memory = PathBuf::from("/dev/shm");
-    match memory.is_dir() {
-        true => folders.push(memory),
-        false => println!("SKIPPED: there is no /dev/shm here, and so no tmpfs"),
+impl Torture<'_> {
+    fn is_asked_for(&self, name: &str) -> bool {
+        let only = &self.options.only;
+        only.is_empty() || only.iter().any(|word| name.contains(word.as_str()))
     }
-    folders.iter().try_for_each(|folder| {
-        let found = std::fs::metadata(folder);
-        found
-            .map(drop)
-            .with_context(|| format!("cannot use {}", folder.display()))
-    })?;
-    Ok(folders)
+
+    fn plan(&mut self, plan: &Plan) {
+        if !self.is_asked_for(plan.name) {
+            return;
+        }
+        let count = if self.options.full {
+            plan.full
+        } else {
+            plan.short
+        };
+        self.start(plan.name, plan.run, count, &[]);
+    }
+
+    /// Has processes killed on each kind of file system that there is or that can be made here.
+    fn kills(&mut self) -> Result<()> {
+        let count = if self.options.full { FULL_KILLS } else { KILLS };
+        for kind in mounts::KINDS {
+            let name = format!("kills on {}", kind.name);
+            if !self.is_asked_for(&name) {
+                continue;
+            }
+            match Mounted::make(self.bench, kind) {
+                Ok(mounted) => self.kill(&name, mounted.folder(), count),
+                Err(error) => self.skip(&name, format!("{error:#}")),
+            }
+        }
+        let (name, memory) = ("kills on tmpfs", Path::new("/dev/shm"));
+        match memory.is_dir() {
+            _ if !self.is_asked_for(name) => {}
+            true => self.kill(name, memory, count),
+            false => self.skip(name, "there is no /dev/shm here".to_owned()),
+        }
+        let name = "kills on the build's own file system";
+        if self.is_asked_for(name) {
+            let own = self.bench.scratch("torture")?;
+            self.kill(name, &own, KILLS);
+        }
+        Ok(())
+    }
+
+    fn kill(&mut self, name: &str, folder: &Path, count: u64) {
+        let folder = folder.to_string_lossy();
+        self.start(name, "kill", count, &["--folder", &folder]);
+    }
+
+    fn skip(&mut self, name: &str, why: String) {
+        println!("\nSKIPPED: {name}: {why}");
+        self.report.add(name, Outcome::Skipped(why));
+    }
+
+    fn start(&mut self, name: &str, run: &str, count: u64, more: &[&str]) {
+        let [count, seed] = [count, self.options.seed].map(|number| number.to_string());
+        let mut command = self.bench.tool(&self.program);
+        command
+            .args([run, "--count", &count, "--seed", &seed])
+            .args(more);
+        self.report.run(name, &mut command);
+    }
 }

@@ -34,10 +34,10 @@ pub(super) fn put_back_carried(hands: &mut [Applier<'_>]) -> Result<(), Halt> {
                 .map(|empty| !empty)
                 .map_err(|error| failed(step, error))
         };
-        let mut needed: Vec<&VPath> = Vec::new();
+        let mut needed = targets(&hands[..first]);
         for one in &removed {
             if full(one)? {
-                needed.push(one.0.path);
+                needed.push(one.0.path.clone());
             }
         }
         removed.retain(|(step, _)| needed.iter().any(|path| path.starts_with(step.path)));
@@ -47,6 +47,13 @@ pub(super) fn put_back_carried(hands: &mut [Applier<'_>]) -> Result<(), Halt> {
         }
     }
     Ok(())
+}
+
+/// Where these transactions move things to: the disk may have lost any part of that.
+fn targets(hands: &[Applier<'_>]) -> Vec<VPath> {
+    let steps = hands.iter().flat_map(|applier| steps(applier.transaction));
+    let moved = steps.filter(|step| matches!(step.action, Action::PutMoved { .. }));
+    moved.map(|step| step.path.clone()).collect()
 }
 
 /// The slot of a directory that the step removes, when there is one in it.

@@ -2,10 +2,9 @@
 //! the base is found before or after each commit, and every acknowledged one is there.
 
 pub(crate) mod check;
+pub(crate) mod meanwhile;
 pub(crate) mod sweep;
 pub(crate) mod workload;
 
 #[cfg(test)]
 mod cases;
-#[cfg(test)]
-mod meanwhile;

@@ -1,11 +1,12 @@
 //! Random sessions, nested, forked, marked and restored, committed one after the other: a directory,
 //! a memory base and a plain map agree. Each begins in another process.
 
-mod rivals;
+pub(crate) mod rivals;
 
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
+use proptest::test_runner::{RngSeed, TestRunner};
 use session_fs_workspace::{BeginOptions, CommitOutcome, Workspace, WorkspaceOptions};
 use store::disk::CrashDisk;
 use store::disk::crash::{self as disk, CrashOptions};
@@ -213,37 +214,58 @@ fn shown(session: &Session, dir: &str, tree: &mut BTreeMap<String, Node>) {
     }
 }
 
-/// How many sequences are tried; a long run asks for more by `PROPTEST_CASES`.
-fn sequences() -> ProptestConfig {
-    ProptestConfig {
-        cases: ProptestConfig::default().cases.max(2_000),
-        ..ProptestConfig::default()
+/// Commits rounds to a folder, to a memory base and to a map, and compares the three.
+fn agree(rounds: &[Round]) -> Result<(), TestCaseError> {
+    let disk = START.with(CrashDisk::fork);
+    let memory = Workspace::new(WorkspaceOptions::default());
+    let memory = Host {
+        base: memory.memory("m"),
+        workspace: memory,
+    };
+    let mut map = Tree::new();
+    for (number, round) in rounds.iter().enumerate() {
+        // Each time another process goes on where the one before stopped.
+        let folder = Host::open(disk.root(), &format!("host{number}"), None);
+        prop_assert_eq!(folder.trouble(), None);
+        let [done, same] = [&folder, &memory].map(|host| play(host, round));
+        prop_assert_eq!(&done, &same);
+        model_all(&mut map, &round.operations, &done);
+        prop_assert_eq!(&found(&disk), &map);
+        let mut kept = Tree::new();
+        shown(&memory.begin(), "", &mut kept);
+        prop_assert_eq!(&kept, &map);
     }
+    Ok(())
 }
 
-proptest! {
-    #![proptest_config(sequences())]
-    #[test]
-    fn a_folder_a_memory_base_and_a_map_agree(
-        rounds in prop::collection::vec(round(), 1..5),
-    ) {
-        let disk = START.with(CrashDisk::fork);
-        let memory = Workspace::new(WorkspaceOptions::default());
-        let memory = Host { base: memory.memory("m"), workspace: memory };
-        let mut map = Tree::new();
-        for (number, round) in rounds.iter().enumerate() {
-            // Each time another process goes on where the one before stopped.
-            let folder = Host::open(disk.root(), &format!("host{number}"), None);
-            prop_assert_eq!(folder.trouble(), None);
-            let [done, same] = [&folder, &memory].map(|host| play(host, round));
-            prop_assert_eq!(&done, &same);
-            model_all(&mut map, &round.operations, &done);
-            prop_assert_eq!(&found(&disk), &map);
-            let mut kept = Tree::new();
-            shown(&memory.begin(), "", &mut kept);
-            prop_assert_eq!(&kept, &map);
-        }
+/// The sequences of a seed; panics with the smallest that it finds to differ.
+pub(crate) fn sequences(seed: u64, count: u32) -> u64 {
+    let rounds = prop::collection::vec(round(), 1..5);
+    try_all(seed, count, &rounds, &|rounds: Vec<Round>| agree(&rounds))
+}
+
+/// Tries so many values of a strategy.
+fn try_all<S: Strategy>(
+    seed: u64,
+    count: u32,
+    strategy: &S,
+    test: &dyn Fn(S::Value) -> Result<(), TestCaseError>,
+) -> u64 {
+    let mut runner = TestRunner::new(ProptestConfig {
+        cases: count,
+        rng_seed: RngSeed::Fixed(seed),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    });
+    if let Err(failure) = runner.run(strategy, test) {
+        panic!("{failure}");
     }
+    u64::from(count)
+}
+
+#[test]
+fn a_folder_a_memory_base_and_a_map_agree() {
+    assert_eq!((0..8).map(|seed| sequences(seed, 250)).sum::<u64>(), 2_000);
 }
 
 thread_local! {

@@ -110,10 +110,7 @@ impl Scene {
 
     /// Everything below the folder but the store.
     pub(crate) fn tree(&self) -> Tree {
-        let own = |path: &str| path == ".session-fs" || path.starts_with(".session-fs/");
-        let mut tree = self.whole_tree();
-        tree.retain(|path, _| !own(path));
-        tree
+        tree_without(&self.folder, &[".session-fs"])
     }
 
     pub(crate) fn whole_tree(&self) -> Tree {
@@ -149,22 +146,31 @@ pub(crate) fn populate(folder: &Dir, files: &[(&str, &str)]) {
 
 /// Everything below a folder.
 pub(crate) fn tree(folder: &Dir) -> Tree {
+    tree_without(folder, &[])
+}
+
+/// Everything below a folder but these paths and what is below them.
+pub(crate) fn tree_without(folder: &Dir, without: &[&str]) -> Tree {
     let mut tree = Tree::new();
-    collect(folder, "", &mut tree);
+    collect(folder, "", without, &mut tree);
     tree
 }
 
-fn collect(dir: &Dir, prefix: &str, tree: &mut Tree) {
+fn collect(dir: &Dir, prefix: &str, without: &[&str], tree: &mut Tree) {
     for entry in dir.entries().expect("a listing") {
         let entry = entry.expect("an entry");
         let name = entry.file_name();
         let path = format!("{prefix}{}", name.to_string_lossy());
+        if without.contains(&path.as_str()) {
+            continue;
+        }
         let metadata = entry.metadata().expect("metadata");
         let node = match metadata.file_type() {
             kind if kind.is_dir() => {
                 collect(
                     &entry.open_dir().expect("a directory"),
                     &format!("{path}/"),
+                    without,
                     tree,
                 );
                 Node::Directory

@@ -20,6 +20,7 @@ fn transaction(number: u64) -> Transaction {
         session: "s".to_owned(),
         metadata: Metadata::default(),
         message: Some("m".repeat(1_000)),
+        is_part: false,
         committed_at: Timestamp::default(),
         departures: Vec::new(),
         arrivals: ["a", "b", "c"].map(arrival).into(),

@@ -9,13 +9,18 @@ use store::disk::CrashDisk;
 use store::disk::crash::{CrashOptions, EntryOrder};
 
 use super::check::{Expected, Restart};
-use super::workload::{Operation, Reached, START, act};
+use super::workload::{self, Operation, Reached, START, act};
 use crate::acting::{ActingDir, Hook};
-use crate::rig::{self, Host, Nodes};
+use crate::rig::{self, Dice, Host, Nodes};
 
 /// Calls by which a checkpoint takes its turn and looks whether the store is still the same one:
 /// nobody commits meanwhile.
 const ENTERING_CALLS: u64 = 4;
+
+/// Calls of a random scene's checkpoint at which somebody commits, and disks for each crash.
+const WAYS: u64 = 3;
+const STATES_PER_CALL: u64 = 2;
+const CONTENT_BYTES_MAX: usize = 300;
 
 /// Done by whoever makes a call of the checkpoint.
 type Interlude = Box<dyn FnOnce() + Send>;
@@ -67,8 +72,9 @@ impl Scene {
                 operations.iter().for_each(|one| act(&session, one));
                 let outcome = host.commit(&session);
                 let mut progress = progress.lock();
-                progress.reached.begun += 1;
-                if matches!(outcome, Ok(CommitOutcome::Applied(_))) {
+                let is_applied = matches!(outcome, Ok(CommitOutcome::Applied(_)));
+                progress.reached.begun += usize::from(is_applied || outcome.is_err());
+                if is_applied {
                     progress.reached.acknowledged += 1;
                     if record {
                         let tree = tree(&disk);
@@ -97,45 +103,96 @@ impl Scene {
     /// Crashes at every call of every way to interleave them; returns the count of disks.
     fn sweep(&self, label: &str, options: CrashOptions, random_count: u64) -> u64 {
         let disk = rig::prepared(START, options);
+        let ways = ENTERING_CALLS..self.checkpoint_calls(&disk);
+        assert!(ways.end > 10, "{ways:?}");
+        let states = ways.map(|at| self.crash_all(&disk, at, label, options, random_count));
+        states.sum()
+    }
+
+    /// How many calls the checkpoint makes when nobody commits meanwhile.
+    fn checkpoint_calls(&self, disk: &CrashDisk) -> u64 {
+        self.run(&Arc::new(disk.fork()), u64::MAX, false).1
+    }
+
+    /// Crashes at every call, with commits at the call `at` of the checkpoint.
+    fn crash_all(
+        &self,
+        disk: &CrashDisk,
+        at: u64,
+        label: &str,
+        options: CrashOptions,
+        random_count: u64,
+    ) -> u64 {
+        let rehearsal = Arc::new(disk.fork());
+        let (Progress { trees, reached }, _) = self.run(&rehearsal, at, true);
+        assert_eq!(reached.acknowledged, reached.begun, "{label}, at {at}");
         let mut states_count = 0;
-        let (_, checkpoint_calls) = self.run(&Arc::new(disk.fork()), u64::MAX, false);
-        assert!(checkpoint_calls > 10, "{checkpoint_calls}");
-        for at in ENTERING_CALLS..checkpoint_calls {
-            let rehearsal = Arc::new(disk.fork());
-            let (Progress { trees, reached }, _) = self.run(&rehearsal, at, true);
-            let all = self.before.len() + self.during.len();
-            assert_eq!(reached.acknowledged, all, "{label}, at {at}");
-            for call in 0..rehearsal.calls_count() {
-                let crashing = Arc::new(disk.fork());
-                crashing.crash_at(call);
-                let (Progress { reached, .. }, _) = self.run(&crashing, at, false);
-                let expected = Expected {
-                    trees: &trees,
-                    reached,
-                    restart: Restart::Machine,
-                    is_orderly: options.entry_order != EntryOrder::Any,
-                };
-                for number in 0..random_count {
-                    let (choices, found) = crashing.random_crash(call * 1_000 + number);
-                    expected.check(&found, &|| {
-                        let last = crashing.log();
-                        let last = last.last();
-                        format!("{label}, at {at}, call {call} {last:?}, {choices}")
-                    });
-                    states_count += 1;
-                }
+        for call in 0..rehearsal.calls_count() {
+            let crashing = Arc::new(disk.fork());
+            crashing.crash_at(call);
+            let (Progress { reached, .. }, _) = self.run(&crashing, at, false);
+            let expected = Expected {
+                trees: &trees,
+                reached,
+                restart: Restart::Machine,
+                is_orderly: options.entry_order != EntryOrder::Any,
+            };
+            for number in 0..random_count {
+                let (choices, found) = crashing.random_crash(call * 1_000 + number);
+                expected.check(&found, &|| {
+                    let last = crashing.log();
+                    let last = last.last();
+                    format!("{label}, at {at}, call {call} {last:?}, {choices}")
+                });
+                states_count += 1;
             }
         }
         states_count
     }
 }
 
-fn write(path: &str, content: &str) -> Operation {
-    Operation::Write(path.to_owned(), content.as_bytes().to_vec())
+/// A random scene of a seed, with commits at some calls of the checkpoint; returns the count of disks.
+///
+/// Nothing moves during the checkpoint: a commit that moves what is being checkpointed waits for that.
+pub(crate) fn random(seed: u64) -> u64 {
+    let mut dice = Dice::new(seed);
+    let entry_order = match dice.below(3) {
+        0 => EntryOrder::Sequential,
+        _ => EntryOrder::Dependent,
+    };
+    let scene = Scene {
+        before: sessions(&mut dice),
+        during: sessions(&mut dice)
+            .into_iter()
+            .map(|mut session| {
+                session.retain(|one| !matches!(one, Operation::Rename(..)));
+                session
+            })
+            .collect(),
+    };
+    let disk = rig::prepared(START, options(entry_order));
+    let calls = scene.checkpoint_calls(&disk);
+    let label = format!("scene {seed}");
+    let ways = calls.saturating_sub(ENTERING_CALLS);
+    let count = WAYS.min(ways);
+    let ats = (0..count).map(|_| ENTERING_CALLS + dice.next() % ways);
+    ats.map(|at| scene.crash_all(&disk, at, &label, options(entry_order), STATES_PER_CALL))
+        .sum()
 }
 
-fn remove(path: &str) -> Operation {
-    Operation::Remove(path.to_owned())
+/// Some small sessions, which the journal has room for.
+fn sessions(dice: &mut Dice) -> Vec<Vec<Operation>> {
+    let count = 1 + dice.below(3);
+    let small = |mut operation| {
+        if let Operation::Write(_, bytes) | Operation::Append(_, bytes) = &mut operation {
+            bytes.truncate(CONTENT_BYTES_MAX);
+        }
+        operation
+    };
+    let sessions = (0..count).map(|_| workload::commit(dice, false).operations);
+    sessions
+        .map(|session| session.into_iter().map(small).collect())
+        .collect()
 }
 
 fn options(entry_order: EntryOrder) -> CrashOptions {
@@ -145,38 +202,57 @@ fn options(entry_order: EntryOrder) -> CrashOptions {
     }
 }
 
-#[test]
-fn what_is_checkpointed_changes_again() {
-    let scene = Scene {
-        before: vec![
-            vec![write("f", "one"), write("a/n", "new")],
-            vec![remove("b/f")],
-        ],
-        during: vec![
-            vec![write("f", "two"), write("a/n", "newer"), write("b/f", "f")],
-            vec![write("f", "f before"), remove("a/n")],
-        ],
-    };
-    for order in [EntryOrder::Dependent, EntryOrder::Any] {
-        let states_count = scene.sweep("again", options(order), 1);
-        assert!(states_count > 1_500, "{order:?}: {states_count}");
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-#[test]
-fn directories_come_and_go_while_others_are_checkpointed() {
-    let scene = Scene {
-        before: vec![vec![
-            remove("a/c"),
-            Operation::MakeDirectory("new".to_owned()),
-            write("new/g", "g"),
-        ]],
-        during: vec![vec![
-            Operation::MakeDirectory("a/c".to_owned()),
-            write("a/c/h", "back"),
-            remove("new"),
-        ]],
-    };
-    let states_count = scene.sweep("directories", options(EntryOrder::Dependent), 2);
-    assert!(states_count > 1_500, "{states_count}");
+    fn write(path: &str, content: &str) -> Operation {
+        Operation::Write(path.to_owned(), content.as_bytes().to_vec())
+    }
+
+    fn remove(path: &str) -> Operation {
+        Operation::Remove(path.to_owned())
+    }
+
+    #[test]
+    fn what_is_checkpointed_changes_again() {
+        let scene = Scene {
+            before: vec![
+                vec![write("f", "one"), write("a/n", "new")],
+                vec![remove("b/f")],
+            ],
+            during: vec![
+                vec![write("f", "two"), write("a/n", "newer"), write("b/f", "f")],
+                vec![write("f", "f before"), remove("a/n")],
+            ],
+        };
+        for order in [EntryOrder::Dependent, EntryOrder::Any] {
+            let states_count = scene.sweep("again", options(order), 1);
+            assert!(states_count > 1_500, "{order:?}: {states_count}");
+        }
+    }
+
+    #[test]
+    fn directories_come_and_go_while_others_are_checkpointed() {
+        let scene = Scene {
+            before: vec![vec![
+                remove("a/c"),
+                Operation::MakeDirectory("new".to_owned()),
+                write("new/g", "g"),
+            ]],
+            during: vec![vec![
+                Operation::MakeDirectory("a/c".to_owned()),
+                write("a/c/h", "back"),
+                remove("new"),
+            ]],
+        };
+        let states_count = scene.sweep("directories", options(EntryOrder::Dependent), 2);
+        assert!(states_count > 1_500, "{states_count}");
+    }
+
+    #[test]
+    fn random_scenes() {
+        let states_count: u64 = (0..6).map(random).sum();
+        assert!(states_count > 1_500, "{states_count}");
+    }
 }

@@ -153,7 +153,8 @@ impl Workload {
     }
 }
 
-fn commit(dice: &mut Dice, large: bool) -> Commit {
+/// One session of random operations.
+pub(crate) fn commit(dice: &mut Dice, large: bool) -> Commit {
     let count = 1 + dice.below(9);
     let operations = (0..count).map(|_| operation(dice, large));
     Commit {

@@ -11,6 +11,9 @@ use crate::rig::{Nodes, name, place};
 /// What somebody else writes; longer than anything that is there.
 pub(crate) const THEIRS: &[u8] = b"what somebody else wrote in the very last moment";
 
+/// So many of them are known again; a shorter file is not disguised.
+const DISGUISE_BYTES: usize = 7;
+
 /// One thing that somebody else does to a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Act {
@@ -42,12 +45,12 @@ pub(crate) enum Act {
 pub(crate) struct Deed {
     act: Act,
     root: Arc<dyn Dir>,
-    path: &'static str,
+    path: String,
     handle: Option<Arc<dyn File>>,
 }
 
 impl Deed {
-    pub(crate) fn new(act: Act, root: Arc<dyn Dir>, path: &'static str) -> Self {
+    pub(crate) fn new(act: Act, root: Arc<dyn Dir>, path: &str) -> Self {
         let opened = || place(&root, path).and_then(|(dir, name)| dir.open_writable(&name));
         let handle = match act {
             Act::OldHandle => opened().ok(),
@@ -56,14 +59,14 @@ impl Deed {
         Self {
             act,
             root,
-            path,
+            path: path.to_owned(),
             handle,
         }
     }
 
     /// Acts; fails when the name is not as it would have to be.
     pub(crate) fn run(&self) -> io::Result<()> {
-        let (dir, last) = place(&self.root, self.path)?;
+        let (dir, last) = place(&self.root, &self.path)?;
         let their_file = name("their-file");
         match self.act {
             Act::Overwrite => {
@@ -82,6 +85,9 @@ impl Deed {
             Act::Disguise => {
                 let file = dir.open_writable(&last)?;
                 let before = file.stat()?;
+                if before.size < DISGUISE_BYTES as u64 {
+                    return Err(io::ErrorKind::InvalidInput.into());
+                }
                 file.write_at(&self.disguised(before.size), 0)?;
                 file.set_mtime(before.mtime_ns)
             }
@@ -130,7 +136,9 @@ impl Deed {
     /// Whether what they wrote is somewhere on the disk.
     pub(crate) fn is_kept(&self, nodes: &Nodes) -> bool {
         let holds = |bytes: &[u8]| match self.act {
-            Act::Disguise => bytes.len() >= 7 && THEIRS.starts_with(&bytes[..7]),
+            Act::Disguise => {
+                bytes.len() >= DISGUISE_BYTES && THEIRS.starts_with(&bytes[..DISGUISE_BYTES])
+            }
             _ => bytes.windows(THEIRS.len()).any(|part| part == THEIRS),
         };
         let is_there = |node: &Node| matches!(node, Node::File { content, .. } if holds(content));

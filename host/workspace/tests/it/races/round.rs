@@ -13,15 +13,38 @@ use super::START;
 use super::acts::{Act, Deed};
 use crate::acting::{ActingDir, Hook};
 use crate::crash::check::difference;
+use crate::crash::workload::{self, Operation};
 use crate::rig::{self, Host, Nodes, below, visible};
 
 /// A commit, and the path at which somebody else acts.
 #[derive(Clone, Copy)]
-pub(crate) struct Target {
-    pub(crate) path: &'static str,
+pub(crate) struct Target<'a> {
+    pub(crate) path: &'a str,
     /// Other paths at which what they did may show.
-    pub(crate) moved: &'static [&'static str],
-    pub(crate) change: fn(&Session) -> vfs::Result<()>,
+    pub(crate) moved: &'a [&'a str],
+    pub(crate) change: Work<'a>,
+}
+
+/// What a session does.
+#[derive(Clone, Copy)]
+pub(crate) enum Work<'a> {
+    /// What is written down, and all of which the session takes.
+    Fixed(fn(&Session) -> vfs::Result<()>),
+    /// What came by chance, as far as the session takes it.
+    Random(&'a [Operation]),
+}
+
+impl Work<'_> {
+    fn run(self, session: &Session) {
+        match self {
+            Self::Fixed(change) => change(session).expect("the session takes it"),
+            Self::Random(operations) => {
+                for operation in operations {
+                    workload::act(session, operation);
+                }
+            }
+        }
+    }
 }
 
 /// What came of the rounds.
@@ -36,16 +59,16 @@ pub(crate) struct Counts {
     pub(crate) refused: u64,
 }
 
-impl Target {
+impl<'a> Target<'a> {
     pub(crate) fn new(
-        path: &'static str,
-        moved: &'static [&'static str],
+        path: &'a str,
+        moved: &'a [&'a str],
         change: fn(&Session) -> vfs::Result<()>,
     ) -> Self {
         Self {
             path,
             moved,
-            change,
+            change: Work::Fixed(change),
         }
     }
 
@@ -111,31 +134,47 @@ impl Outsider {
 }
 
 /// Races each of the acts against every call of the commit and its checkpoint, by default and strict.
-pub(crate) fn at_every_call(target: &Target, acts: &[Act]) -> Counts {
+pub(crate) fn at_every_call(target: &Target<'_>, acts: &[Act]) -> Counts {
     let start = rig::prepared(START, CrashOptions::default());
+    let counts = against(&start, target, acts).expect("the session changes something");
+    let calls_count_min = 30 * 2 * acts.len() as u64;
+    assert!(
+        counts.rounds > calls_count_min,
+        "the commit made too few calls"
+    );
+    counts
+}
+
+/// The same from a disk of the caller's; `None` when the session changes nothing.
+pub(crate) fn against(start: &CrashDisk, target: &Target<'_>, acts: &[Act]) -> Option<Counts> {
     let after = {
         let disk = start.fork();
         let host = Host::open(disk.root(), "alone", None);
         let session = host.begin();
-        (target.change)(&session).expect("the session takes it");
-        let outcome = host.commit(&session);
-        assert!(matches!(outcome, Ok(CommitOutcome::Applied(_))));
-        rig::nodes(&disk)
+        target.change.run(&session);
+        match host.commit(&session) {
+            Ok(CommitOutcome::Applied(_)) => rig::nodes(&disk),
+            Ok(CommitOutcome::Unchanged) => return None,
+            other => panic!("nobody else is here: {other:?}"),
+        }
     };
     let mut counts = Counts::default();
     for act in acts {
         for strict in [false, true] {
-            let rounds = (0..)
-                .take_while(|at| round(&start, target, *act, strict, *at, &after, &mut counts));
-            assert!(rounds.count() > 30, "the commit made too few calls");
+            let mut calls = 0..;
+            while calls
+                .next()
+                .is_some_and(|at| round(start, target, *act, strict, at, &after, &mut counts))
+            {
+            }
         }
     }
-    counts
+    Some(counts)
 }
 
 /// What came of one race, as far as its parts look at it.
 struct Race<'a> {
-    target: &'a Target,
+    target: &'a Target<'a>,
     act: Act,
     strict: bool,
     /// Whether they could do what they wanted to.
@@ -151,7 +190,7 @@ struct Race<'a> {
 /// Returns `false` when the commit made fewer calls.
 fn round(
     start: &CrashDisk,
-    target: &Target,
+    target: &Target<'_>,
     act: Act,
     strict: bool,
     at: u64,
@@ -184,13 +223,13 @@ fn round(
 fn run<'a>(
     disk: &CrashDisk,
     outsider: &Arc<Outsider>,
-    target: &'a Target,
+    target: &'a Target<'a>,
     (act, strict, at): (Act, bool, u64),
     before: &Nodes,
 ) -> Race<'a> {
     let host = Host::open(ActingDir::wrap(disk.root(), outsider.hook()), "racer", None);
     let session = host.begin();
-    (target.change)(&session).expect("the session takes it");
+    target.change.run(&session);
     *outsider.deed.lock() = Some(Deed::new(act, disk.root(), target.path));
     outsider.armed.store(true, Ordering::Relaxed);
     let options = CommitOptions {
