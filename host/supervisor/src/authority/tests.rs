@@ -29,7 +29,7 @@ fn authority(workspace: &Arc<Workspace>, own: &Session) -> TaskAuthority {
     grants
         .bases
         .insert(SCRATCH.to_owned(), workspace.memory("scratch"));
-    TaskAuthority::new(workspace, own, grants)
+    TaskAuthority::new(workspace, own, grants, Arc::new(|_| {}))
 }
 
 #[test]
