@@ -48,7 +48,7 @@ mod worker;
 pub use ability::Ability;
 pub(crate) use commit::commit;
 pub(crate) use engine::Engine;
-pub(crate) use preview::preview;
 pub(crate) use folder::{ensure, remove_tree};
 pub use place::Locator;
+pub(crate) use preview::preview;
 pub(crate) use view::View;

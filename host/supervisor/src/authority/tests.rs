@@ -154,7 +154,7 @@ fn what_a_task_was_not_granted_is_in_the_audit() {
         },
     );
     let own = own.expect("begun");
-    let authority = TaskAuthority::new(&workspace, &own, Grants::default());
+    let authority = TaskAuthority::new(&workspace, &own, Grants::default(), Arc::new(|_| {}));
     let refused = authority.begin("vfs://secret", BeginRequest::default());
     refused.map(drop).expect_err("not granted");
     authority
