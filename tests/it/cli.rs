@@ -7,6 +7,7 @@
 mod desk;
 
 mod audit;
+mod bases;
 mod doctor;
 mod errors;
 mod fs;

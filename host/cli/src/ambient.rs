@@ -13,20 +13,35 @@ use cap_std::ambient_authority;
 use cap_std::fs::{Dir, File};
 use runtime::LoadError;
 use store::disk::RealDir;
+use workspace::Locator;
 
 use crate::args::CacheArgs;
 use crate::exit::{Code, Failure};
 use crate::system;
 
+/// The path of a base, to look there again when something is committed to it.
+#[derive(Debug)]
+pub(crate) struct Place(PathBuf);
+
+impl Locator for Place {
+    fn locate(&self) -> io::Result<Arc<dyn store::disk::Dir>> {
+        open_dir(&self.0)
+    }
+}
+
 /// Opens the directory that a session starts from, and tells its `file://` name.
-pub(crate) fn open_base(path: &Path) -> Result<(Dir, String), Failure> {
+pub(crate) fn open_base(path: &Path) -> Result<(Dir, String, Place), Failure> {
     let absolute = std::path::absolute(path)
         .map_err(|error| Failure::io("cannot open the base", path, &error))?;
     let dir = Dir::open_ambient_dir(&absolute, ambient_authority());
     // A handle says nothing yet of the right to read; the first listing would be too late.
     let dir = dir.and_then(|dir| dir.entries().map(|_| dir));
     let dir = dir.map_err(|error| base_failure(path, &error))?;
-    Ok((dir, format!("file://{}", absolute.display())))
+    Ok((
+        dir,
+        format!("file://{}", absolute.display()),
+        Place(absolute),
+    ))
 }
 
 /// Reads a component of at most `bytes_max` bytes.

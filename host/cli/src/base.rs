@@ -43,10 +43,10 @@ pub(crate) fn new_workspace(command: &str, session_limits: Limits) -> Workspace 
 
 /// Opens a directory as a base of a workspace.
 pub(crate) fn open_handle(workspace: &Workspace, path: &Path) -> Result<Arc<BaseHandle>, Failure> {
-    let (dir, name) = ambient::open_base(path)?;
+    let (dir, name, place) = ambient::open_base(path)?;
     let root = RealDir::open(dir);
     let root = root.map_err(|error| Failure::io("cannot open the base", path, &error))?;
-    let base = workspace.directory(root, &name);
+    let base = workspace.directory_at(root, &name, Arc::new(place));
     base.map_err(|error| Failure::base(&error))
 }
 

@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 use store::disk::Durability;
-use workspace::Ability;
 use workspace::audit::AuditVerdict;
 use workspace::durable::SessionState;
 use workspace::history::Severity;
+use workspace::{Ability, DurableError};
 
 use crate::args::DoctorArgs;
 use crate::audit;
@@ -13,6 +13,10 @@ use crate::base::OpenBase;
 use crate::exit::{Code, Failure, chain};
 use crate::output::{Answer, Section, listing, sections};
 use crate::units;
+
+/// What can be done about a session that cannot be read.
+const DAMAGED_REMEDY: &str =
+    "restore its folder from a backup, or remove it by session-fs session rollback --damaged";
 
 /// All that is found.
 #[derive(Debug, Default, Serialize)]
@@ -142,12 +146,21 @@ fn sessions(base: &OpenBase, document: &mut Document) -> Result<(), Failure> {
     let sessions = base.store()?.sessions();
     let sessions = sessions.map_err(|error| Failure::durable(&error))?;
     document.sessions_count = sessions.len();
+    let store = base.store()?;
     for session in sessions {
         let place = format!("sessions/{}", session.id);
         match session.state {
             SessionState::Damaged(why) => {
-                let remedy = "restore its folder from a backup, or remove it by hand";
-                document.add("error", "sessions", &place, why, remedy);
+                document.add("error", "sessions", &place, why, DAMAGED_REMEDY);
+            }
+            // Whoever works in it finds out.
+            SessionState::Owned(_) => {}
+            SessionState::Open => {
+                let read = store.examine(&session.id);
+                if let Err(error @ (DurableError::Corrupt { .. } | DurableError::Io { .. })) = read
+                {
+                    document.add("error", "sessions", &place, chain(&error), DAMAGED_REMEDY);
+                }
             }
             SessionState::Settling => {
                 let detail = "a commit of it was interrupted".to_owned();

@@ -14,9 +14,12 @@ use vfs::ErrorKind;
 use workspace::audit::AuditError;
 use workspace::{DurableError, HistoryError, WorkspaceError};
 
+use crate::registry::Away;
 use crate::units;
 
 const LIST_HINT: &str = "session-fs session list --all shows which there are";
+/// Directories that cannot be looked at that are named.
+const AWAY_MAX: usize = 5;
 
 /// What the process ends with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,13 +170,10 @@ impl Failure {
             WorkspaceError::Session(error) => Self::file(error),
             WorkspaceError::Durable(error) => Self::durable(error),
             error => {
-                let failure = Self::workspace(chain(error), error);
-                match error {
-                    WorkspaceError::Busy { .. } => failure.hint("try again in a moment"),
-                    _ => Self {
-                        hint: None,
-                        ..failure
-                    },
+                let code = io_cause(error).map_or_else(|| Code::of(error.kind()), Code::of_io);
+                Self {
+                    hint: base_hint(error).map(str::to_owned),
+                    ..Self::new(code, chain(error))
                 }
             }
         }
@@ -190,14 +190,35 @@ impl Failure {
         let failure = Self::new(code, chain(error));
         match error {
             DurableError::NotFound { .. } => failure.hint(LIST_HINT),
-            DurableError::Corrupt { .. } => failure.hint("session-fs doctor tells more"),
-            _ => failure,
+            DurableError::Corrupt { session, .. } => failure.hint(format!(
+                "session-fs doctor tells more; session-fs session rollback --damaged {session} removes it, \
+                and all that it changed is lost then"
+            )),
+            error => match io_hint(error) {
+                Some(hint) => failure.hint(hint),
+                None => failure,
+            },
         }
     }
 
-    /// No session is called so.
-    pub(crate) fn no_session(name: &str) -> Self {
-        Self::new(Code::NotFound, format!("there is no session '{name}'")).hint(LIST_HINT)
+    /// No session is called so, as far as the directories that have sessions can be looked at.
+    pub(crate) fn no_session(name: &str, away: &[Away]) -> Self {
+        let missing = Self::new(Code::NotFound, format!("there is no session '{name}'"));
+        if away.is_empty() {
+            return missing.hint(LIST_HINT);
+        }
+        let denied = away.iter().map(|it| Code::of_io(&it.error));
+        let code = denied.into_iter().find(|code| *code == Code::Denied);
+        let mut message = format!("{} where sessions can be looked for", missing.message);
+        for Away { base, error } in away.iter().take(AWAY_MAX) {
+            message.push_str(&format!("\nnot in '{}': {}", base.display(), plain(error)));
+        }
+        if away.len() > AWAY_MAX {
+            message.push_str(&format!("\n… and {} more", away.len() - AWAY_MAX));
+        }
+        let hint = "a directory that was moved is named by --base, one that is not mounted is found \
+            when it is there again, and session gc --base forgets one that is gone";
+        Self::new(code.unwrap_or(Code::NotFound), message).hint(hint)
     }
 
     /// Nothing was ever committed there.
@@ -253,11 +274,9 @@ impl Failure {
     fn workspace(message: String, error: &WorkspaceError) -> Self {
         let code = io_cause(error).map_or_else(|| Code::of(error.kind()), Code::of_io);
         let failure = Self::new(code, message);
-        match io_cause(error).map(std::io::Error::kind) {
-            Some(std::io::ErrorKind::StorageFull) => {
-                failure.hint("make room where the base is and run the agent again")
-            }
-            _ => failure,
+        match base_hint(error) {
+            Some(hint) => failure.hint(hint),
+            None => failure,
         }
     }
 
@@ -284,6 +303,31 @@ impl Failure {
             return Some(failure.hint("raise the memory for changes with --session-memory"));
         }
         Some(failure)
+    }
+}
+
+/// What to do about a base that could not be worked with.
+fn base_hint(error: &WorkspaceError) -> Option<&'static str> {
+    match error {
+        WorkspaceError::Busy { .. } => Some("try again in a moment"),
+        error => io_hint(error),
+    }
+}
+
+/// What to do about what the system refused.
+fn io_hint(error: &(dyn Error + 'static)) -> Option<&'static str> {
+    use std::io::ErrorKind;
+    match io_cause(error)?.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            Some("make room where the base is and try again")
+        }
+        ErrorKind::ReadOnlyFilesystem => Some(
+            "sessions and commits write to .session-fs: make the file system writable, or work on a copy",
+        ),
+        ErrorKind::PermissionDenied => Some(
+            "sessions and commits need the right to write there, and to what is in .session-fs",
+        ),
+        _ => None,
     }
 }
 

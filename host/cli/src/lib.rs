@@ -83,16 +83,10 @@ fn run(args: RunArgs, format: args::Format, output: &Arc<Output>) -> io::Result<
             return refuse(Failure::new(Code::Failed, message), output);
         }
     };
-    let result = tokio.block_on(run::run(args, format, output));
-    // A thread may still wait for stdin or compile; neither is worth waiting for.
+    let code = tokio.block_on(run::run(args, format, output));
+    // A thread may still wait for stdin or for a reader, or compile; none is worth waiting for.
     tokio.shutdown_background();
-    match result {
-        Ok(report) => {
-            let code = Code::Of(report.exit_code);
-            printed(output.report(&report), code)
-        }
-        Err(failure) => refuse(failure, output),
-    }
+    code
 }
 
 /// Prints what a command came to, or why it came to nothing.

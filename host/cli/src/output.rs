@@ -7,15 +7,19 @@ mod answer;
 mod conflicts;
 mod guest_text;
 mod json;
+mod printer;
 mod progress;
 mod table;
 mod text;
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use runtime::OutputSink;
 use serde::Serialize;
+use tokio::time::timeout;
 
 pub(crate) use answer::Answer;
 use answer::{Form, Text};
@@ -25,14 +29,26 @@ use crate::args::Format;
 use crate::exit::Failure;
 use crate::report::Report;
 use guest_text::GuestText;
+use printer::Printer;
 use progress::Progress;
 pub(crate) use table::{Row, Section, change, listing, problem, sections};
 pub(crate) use text::{clean, clean_line};
+
+/// How long a reader may take for the last of what a stopped guest printed.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Where the process prints.
 pub(crate) struct Output {
     format: Format,
     progress: Progress,
+    /// What the guest prints, on either stream.
+    guest: Printer,
+    /// What is said while something else may be waiting for a reader.
+    asides: Printer,
+    /// Where something of the guest's is being printed.
+    printing: Mutex<Option<Stream>>,
+    /// A stream whose reader does not read: nothing more is printed there.
+    stuck: OnceLock<Stream>,
 }
 
 /// Which of the process's streams.
@@ -47,7 +63,27 @@ impl Output {
         Self {
             format,
             progress: Progress::new(io::stderr().is_terminal()),
+            guest: Printer::default(),
+            asides: Printer::default(),
+            printing: Mutex::default(),
+            stuck: OnceLock::new(),
         }
+    }
+
+    /// Waits until what the guest printed is out.
+    pub(crate) async fn guest_printed(&self) {
+        self.guest.printed().await;
+    }
+
+    /// Gives whoever reads a moment for the last of what the guest printed. From then on nothing is
+    /// printed to a stream that nobody reads.
+    pub(crate) async fn give_up_guest(&self) {
+        let is_out = timeout(LAST_WORDS, self.guest.printed()).await.is_ok();
+        let printing = *self.printing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(stream) = printing.filter(|_| !is_out) {
+            let _already_so = self.stuck.set(stream);
+        }
+        let _unheard = timeout(LAST_WORDS, self.asides.printed()).await;
     }
 
     /// Shows on a terminal what is being done, until something else is shown.
@@ -68,7 +104,7 @@ impl Output {
             Stream::Stdout => io::stdout().is_terminal(),
             Stream::Stderr => io::stderr().is_terminal(),
         };
-        let strip = is_terminal.then(|| Mutex::new(GuestText::default()));
+        let strip = is_terminal.then(|| Arc::new(Mutex::new(GuestText::default())));
         Arc::new(GuestStream {
             output: self.clone(),
             stream,
@@ -163,6 +199,9 @@ impl Output {
 
     /// Says something to the person, on stderr.
     pub(crate) fn say(&self, text: &str) {
+        if self.is_stuck(Stream::Stderr) {
+            return;
+        }
         self.progress.clear();
         let mut stderr = anstream::stderr().lock();
         // There is nowhere left to complain to.
@@ -171,14 +210,31 @@ impl Output {
             .and_then(|()| stderr.flush());
     }
 
+    /// Says something while a guest may be printing, without waiting for whoever reads.
+    pub(crate) fn aside(self: &Arc<Self>, text: String) {
+        let output = self.clone();
+        self.asides.print(text.len(), move || output.say(&text));
+    }
+
+    /// Whether a stream's reader does not read. Its lock is held by a thread that waits for it.
+    fn is_stuck(&self, stream: Stream) -> bool {
+        self.stuck.get() == Some(&stream)
+    }
+
     /// Prints bytes as they are: what a program reads, or a shell, must not lose a byte.
     pub(crate) fn raw(&self, bytes: &[u8]) -> io::Result<()> {
+        if self.is_stuck(Stream::Stdout) {
+            return Ok(());
+        }
         let mut stdout = io::stdout().lock();
         stdout.write_all(bytes)?;
         stdout.flush()
     }
 
     fn stdout(&self, text: &str) -> io::Result<()> {
+        if self.is_stuck(Stream::Stdout) {
+            return Ok(());
+        }
         let mut stdout = anstream::stdout().lock();
         stdout.write_all(text.as_bytes())?;
         stdout.flush()
@@ -190,29 +246,47 @@ struct GuestStream {
     output: Arc<Output>,
     stream: Stream,
     /// For a terminal: takes the control sequences away, which a guest could use to lie or worse.
-    strip: Option<Mutex<GuestText>>,
+    strip: Option<Arc<Mutex<GuestText>>>,
 }
 
 impl OutputSink for GuestStream {
     fn write(&self, bytes: &[u8]) {
-        self.output.progress.clear();
-        // A reader that went away is no reason to stop the guest.
-        let _unread = match &self.strip {
-            None => self.put(bytes),
-            Some(strip) => {
-                let mut strip = strip.lock().unwrap_or_else(PoisonError::into_inner);
-                self.put(&strip.next(bytes))
-            }
-        };
+        let (output, stream, strip) = (self.output.clone(), self.stream, self.strip.clone());
+        let bytes = bytes.to_vec();
+        self.output.guest.print(bytes.len(), move || {
+            let set = |printing| {
+                *output
+                    .printing
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner) = printing;
+            };
+            set(Some(stream));
+            output.progress.clear();
+            // A reader that went away is no reason to stop the guest.
+            let _unread = match strip {
+                None => put(stream, &bytes),
+                Some(strip) => {
+                    let mut strip = strip.lock().unwrap_or_else(PoisonError::into_inner);
+                    put(stream, &strip.next(&bytes))
+                }
+            };
+            set(None);
+        });
+    }
+
+    fn room(&self) -> usize {
+        self.output.guest.room()
+    }
+
+    fn poll_room(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.output.guest.poll_room(context)
     }
 }
 
-impl GuestStream {
-    fn put(&self, bytes: &[u8]) -> io::Result<()> {
-        match self.stream {
-            Stream::Stdout => write_all(io::stdout().lock(), bytes),
-            Stream::Stderr => write_all(io::stderr().lock(), bytes),
-        }
+fn put(stream: Stream, bytes: &[u8]) -> io::Result<()> {
+    match stream {
+        Stream::Stdout => write_all(io::stdout().lock(), bytes),
+        Stream::Stderr => write_all(io::stderr().lock(), bytes),
     }
 }
 

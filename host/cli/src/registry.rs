@@ -43,15 +43,27 @@ pub(crate) struct Found {
 #[derive(Debug, Serialize, Deserialize)]
 struct Record {
     base: PathBuf,
+    /// Which directory that was: a disk that is not mounted leaves another one in its place.
+    #[serde(default)]
+    dev: Option<u64>,
+    #[serde(default)]
+    ino: Option<u64>,
+}
+
+/// A recorded directory whose sessions cannot be seen now.
+#[derive(Debug)]
+pub(crate) struct Away {
+    pub(crate) base: PathBuf,
+    pub(crate) error: io::Error,
 }
 
 /// What a directory has of sessions.
 enum Sessions {
     Ids(Vec<SessionId>),
-    /// There is none, or no such directory.
+    /// There is none in a directory that is there.
     None,
-    /// It cannot be looked at just now.
-    Unknown,
+    /// It cannot be looked at just now: removed, not mounted, not readable.
+    Unknown(io::Error),
 }
 
 /// Whether anything was ever kept of a directory.
@@ -74,11 +86,14 @@ impl Registry {
     pub(crate) fn note(&self, base: &Path) {
         let Some(dir) = &self.bases else { return };
         let name = file_name(base);
-        if read(dir, &name).is_some() {
+        if read(dir, &name).is_some_and(|record| record.is_of(base)) {
             return;
         }
+        let (dev, ino) = identity(base).unzip();
         let record = Record {
             base: base.to_owned(),
+            dev,
+            ino,
         };
         let Ok(text) = serde_json::to_vec(&record) else {
             tracing::info!(base = %base.display(), "a path that is not UTF-8 is not recorded");
@@ -103,7 +118,7 @@ impl Registry {
         let mut bases = Vec::new();
         for name in names.filter(|name| name.ends_with(".json")) {
             match read(dir, &name) {
-                Some(base) if file_name(&base) == name => bases.push(base),
+                Some(record) if file_name(&record.base) == name => bases.push(record.base),
                 // Torn or foreign: it says nothing.
                 _ => drop(dir.remove_file(&name)),
             }
@@ -112,21 +127,31 @@ impl Registry {
         bases
     }
 
-    fn forget(&self, base: &Path) {
-        if let Some(dir) = &self.bases {
-            drop(dir.remove_file(file_name(base)));
-        }
+    /// Removes the record of a directory; tells whether there was one.
+    pub(crate) fn forget(&self, base: &Path) -> bool {
+        let base = std::path::absolute(base).unwrap_or_else(|_| base.to_owned());
+        let dir = self.bases.as_ref();
+        dir.is_some_and(|dir| dir.remove_file(file_name(&base)).is_ok())
+    }
+
+    /// Whether what stands at a recorded path is the directory that was recorded.
+    fn is_same(&self, base: &Path) -> bool {
+        let record = self
+            .bases
+            .as_ref()
+            .and_then(|dir| read(dir, &file_name(base)));
+        record.is_none_or(|record| record.is_of(base))
     }
 
     /// Finds the one session whose id is, or begins with, `name`: over `base`, or wherever it is.
     pub(crate) fn find(&self, name: &str, base: Option<&Path>) -> Result<Found, Failure> {
         let wanted = SessionId::new(name).map_err(|error| Failure::durable(&error))?;
-        let mut found = match base {
+        let (mut found, away) = match base {
             Some(base) => self.look(&wanted, &[ambient::canonical(base).unwrap_or(base.into())]),
             None => self.look(&wanted, &self.bases()),
         };
         if found.is_empty() && base.is_none() {
-            found = self.look(&wanted, &nearby());
+            found = self.look(&wanted, &nearby()).0;
         }
         let exact: BTreeSet<Found> = found.iter().filter(|it| it.id == wanted).cloned().collect();
         if !exact.is_empty() {
@@ -140,7 +165,7 @@ impl Registry {
         }
         let mut all = found.into_iter();
         match (all.next(), all.next()) {
-            (None, _) => Err(Failure::no_session(name)),
+            (None, _) => Err(Failure::no_session(name, &away)),
             (Some(only), None) => Ok(only),
             (Some(first), Some(second)) => {
                 let all: Vec<Found> = [first, second].into_iter().chain(all).collect();
@@ -158,17 +183,33 @@ impl Registry {
         }
     }
 
-    /// The sessions of these directories whose ids begin so. Brings the record up to date.
-    fn look(&self, wanted: &SessionId, bases: &[PathBuf]) -> BTreeSet<Found> {
+    /// The sessions of these directories whose ids begin so, and the directories that cannot be
+    /// looked at. Brings the record up to date.
+    fn look(&self, wanted: &SessionId, bases: &[PathBuf]) -> (BTreeSet<Found>, Vec<Away>) {
         let mut found = BTreeSet::new();
+        let mut away = Vec::new();
         for base in bases {
             let ids = match sessions(base) {
                 Sessions::Ids(ids) => ids,
-                Sessions::None => {
+                Sessions::None if self.is_same(base) => {
                     self.forget(base);
                     continue;
                 }
-                Sessions::Unknown => continue,
+                Sessions::None => {
+                    let error = io::Error::other("another directory is there now");
+                    away.push(Away {
+                        base: base.clone(),
+                        error,
+                    });
+                    continue;
+                }
+                Sessions::Unknown(error) => {
+                    away.push(Away {
+                        base: base.clone(),
+                        error,
+                    });
+                    continue;
+                }
             };
             let begin = ids.partition_point(|id| id < wanted);
             let matching = ids[begin..]
@@ -183,7 +224,16 @@ impl Registry {
                 self.note(base);
             }
         }
-        found
+        (found, away)
+    }
+}
+
+impl Record {
+    /// Whether this is of the directory that has the path now, as far as is known.
+    fn is_of(&self, base: &Path) -> bool {
+        self.dev
+            .zip(self.ino)
+            .is_none_or(|own| identity(base) == Some(own))
     }
 }
 
@@ -205,14 +255,22 @@ fn sessions(base: &Path) -> Sessions {
             ids.sort_unstable();
             Sessions::Ids(ids)
         }
-        Err(error) => match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Sessions::None,
-            _ => {
-                tracing::info!(base = %base.display(), %error, "the base cannot be looked at");
-                Sessions::Unknown
-            }
-        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound && identity(base).is_some() => {
+            Sessions::None
+        }
+        Err(error) => {
+            tracing::info!(base = %base.display(), %error, "the base cannot be looked at");
+            Sessions::Unknown(error)
+        }
     }
+}
+
+/// Which directory has a path; `None` when there is none that can be looked at.
+fn identity(base: &Path) -> Option<(u64, u64)> {
+    let stat = ambient::open_dir(base)
+        .and_then(|dir| dir.stat_self())
+        .ok()?;
+    Some((stat.dev, stat.ino))
 }
 
 fn open_store(base: &Path, below: &[&str]) -> io::Result<std::sync::Arc<dyn store::disk::Dir>> {
@@ -241,10 +299,9 @@ fn file_name(base: &Path) -> String {
     format!("{}.json", Digest::of(base.as_os_str().as_bytes()))
 }
 
-fn read(dir: &Dir, name: &str) -> Option<PathBuf> {
+fn read(dir: &Dir, name: &str) -> Option<Record> {
     let mut text = String::new();
     let file = dir.open(name).ok()?;
     file.take(RECORD_BYTES_MAX).read_to_string(&mut text).ok()?;
-    let record: Record = serde_json::from_str(&text).ok()?;
-    Some(record.base)
+    serde_json::from_str(&text).ok()
 }

@@ -146,6 +146,11 @@ pub(crate) struct Subject {
 }
 
 impl Report {
+    /// Whether the guest was stopped, rather than coming to an end of its own.
+    pub(crate) fn was_stopped(&self) -> bool {
+        matches!(self.run.ended, "timed-out" | "cancelled")
+    }
+
     /// The report of a run before it is known what becomes of its session.
     pub(crate) fn of_run(
         subject: Subject,

@@ -5,6 +5,7 @@
 
 mod hold;
 
+use std::io;
 use std::sync::Arc;
 
 use runtime::{Agent, RunLimits, Runtime, RuntimeOptions, Stdin, Task};
@@ -24,27 +25,59 @@ use crate::report::{Change, Report, Settled, Subject};
 use crate::signals::Signals;
 use crate::system::Stopwatch;
 use crate::units::counted;
+use crate::{printed, refuse};
 
 /// What can be done when the base changed under an agent.
 const CONFLICT_HINT: &str = "nothing was changed\n\
     run it again: it begins from what is there now\n\
     --on-conflict merge joins what can be joined, ours takes the agent's version, theirs the base's";
 
-/// Runs an agent and tells what came of it.
-pub(crate) async fn run(
+/// Runs an agent and prints what came of it; the error is that of printing.
+pub(crate) async fn run(args: RunArgs, format: Format, output: &Arc<Output>) -> io::Result<Code> {
+    let signals = match Signals::listen(output) {
+        Ok(signals) => signals,
+        Err(failure) => return refuse(failure, output),
+    };
+    let result = run_agent(args, format, output, &signals).await;
+    signals.committed();
+    let mut stopped = None;
+    if result.as_ref().is_ok_and(Report::was_stopped) {
+        output.give_up_guest().await;
+    } else {
+        tokio::select! {
+            () = output.guest_printed() => {}
+            number = signals.next() => {
+                stopped = Some(Code::Signal(number));
+                output.give_up_guest().await;
+            }
+        }
+    }
+    let printer = output.clone();
+    let printing = tokio::task::spawn_blocking(move || match result {
+        Ok(report) => printed(printer.report(&report), Code::Of(report.exit_code)),
+        Err(failure) => refuse(failure, &printer),
+    });
+    let printed = tokio::select! {
+        printed = printing => printed.map_err(io::Error::other)?,
+        number = signals.next() => Ok(Code::Signal(number)),
+    };
+    printed.map(|code| stopped.unwrap_or(code))
+}
+
+async fn run_agent(
     args: RunArgs,
     format: Format,
     output: &Arc<Output>,
+    signals: &Signals,
 ) -> Result<Report, Failure> {
     check(&args)?;
-    let signals = Signals::listen(output)?;
     let workspace = Arc::new(workspace(&args));
     let base = base(&workspace, &args.base)?;
     let runtime = runtime(&args)?;
     output.stage("compiling");
-    let agent = load(&runtime, &args, &signals).await?;
+    let agent = load(&runtime, &args, signals).await?;
     let supervisor = Supervisor::new(workspace.clone(), runtime);
-    let job = job(&args, &base, &workspace, format, output, &signals)?;
+    let job = job(&args, &base, &workspace, format, output, signals)?;
 
     let subject = Subject {
         base: base.name().to_owned(),
@@ -64,7 +97,7 @@ pub(crate) async fn run(
         report.fail(failure);
     }
     let scene = Scene { workspace, base };
-    note(&mut report, settlement, &scene, (output, &signals)).await;
+    note(&mut report, settlement, &scene, (output, signals)).await;
     Ok(report)
 }
 
@@ -191,7 +224,14 @@ fn job(
         on_stage: Arc::new(move |stage| {
             let (output, signals) = &stages;
             match stage {
-                Stage::Running => output.stage("running"),
+                Stage::Running => {
+                    signals.committed();
+                    output.stage("running");
+                }
+                Stage::Committing => {
+                    signals.committing();
+                    tracing::debug!("the guest commits");
+                }
                 Stage::Settling => {
                     if is_commit {
                         signals.committing();
@@ -283,6 +323,10 @@ async fn decide(
         // There is nothing to decide.
         Ok(entries) if entries.is_empty() => held.commit().unwrap_or_else(Settlement::Failed),
         Ok(entries) => {
+            tokio::select! {
+                () = output.guest_printed() => {}
+                _number = signals.first() => {}
+            }
             report.change = Some(Change::proposed(&entries));
             output.proposal(report);
             let decision = hold::ask(&held, output, signals).await;

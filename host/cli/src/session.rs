@@ -33,7 +33,14 @@ pub(crate) fn session(command: &SessionCommand) -> Result<Answer, Failure> {
         SessionCommand::Diff(args) => diff(args),
         SessionCommand::Log(args) => log(args),
         SessionCommand::Commit(args) => commit::commit(args),
-        SessionCommand::Rollback(args) => settle::rollback(args),
+        SessionCommand::Rollback {
+            session,
+            damaged: false,
+        } => settle::rollback(session),
+        SessionCommand::Rollback {
+            session,
+            damaged: true,
+        } => settle::give_up(session),
         SessionCommand::Rebase {
             session,
             on_conflict,

@@ -1,8 +1,9 @@
 //! Ctrl-C and its kin: the first stops the run, so that its session is rolled back; the second
 //! kills the process. During a commit neither does: killed there, it would leave half of it.
+//!
+//! **Invariant:** nothing here waits for whoever reads what is printed.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use runtime::Cancellation;
 use tokio::signal::unix::{SignalKind, signal};
@@ -19,7 +20,8 @@ const NUMBERS: [(u8, &str); 3] = [(1, "SIGHUP"), (2, "SIGINT"), (15, "SIGTERM")]
 pub(crate) struct Signals {
     heard: watch::Receiver<Option<u8>>,
     cancellation: Cancellation,
-    is_committing: Arc<AtomicBool>,
+    /// Locked while the process is killed, so that no commit begins just then.
+    is_committing: Arc<Mutex<bool>>,
 }
 
 impl Signals {
@@ -68,23 +70,49 @@ impl Signals {
 
     /// From now on the base is being changed, which is not to be cut short.
     pub(crate) fn committing(&self) {
-        self.is_committing.store(true, Ordering::SeqCst);
+        *self.commit() = true;
     }
 
-    fn take(&self, sender: &watch::Sender<Option<u8>>, number: u8, name: &str, output: &Output) {
-        match reaction(self.is_committing.load(Ordering::SeqCst), self.number()) {
-            Reaction::Kill => std::process::exit(Code::Signal(number).number().into()),
-            Reaction::Wait => {
-                output.say(&format!(
-                    "{name}: the commit is under way and ends by itself\n"
-                ));
-            }
-            Reaction::Stop => {
-                output.say(&format!("{name}: stopping; once more kills the process\n"));
-            }
+    /// The base is not being changed any more.
+    pub(crate) fn committed(&self) {
+        *self.commit() = false;
+    }
+
+    /// Waits for a signal after this.
+    pub(crate) async fn next(&self) -> u8 {
+        let mut heard = self.heard.clone();
+        heard.mark_unchanged();
+        match heard.changed().await.map(|()| self.number()) {
+            Ok(Some(number)) => number,
+            _ => std::future::pending().await,
         }
+    }
+
+    fn commit(&self) -> MutexGuard<'_, bool> {
+        self.is_committing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(
+        &self,
+        sender: &watch::Sender<Option<u8>>,
+        number: u8,
+        name: &str,
+        output: &Arc<Output>,
+    ) {
+        let is_committing = self.commit();
+        let reaction = reaction(*is_committing, self.number());
+        if reaction == Reaction::Kill {
+            std::process::exit(Code::Signal(number).number().into());
+        }
+        drop(is_committing);
         sender.send_replace(self.number().or(Some(number)));
         self.cancellation.cancel();
+        output.aside(match reaction {
+            Reaction::Stop => format!("{name}: stopping; once more kills the process\n"),
+            _ => format!("{name}: the commit is under way and ends by itself\n"),
+        });
     }
 }
 

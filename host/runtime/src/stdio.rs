@@ -3,6 +3,7 @@
 //! Over the bound the guest goes on and its output is dropped: a program that prints too much is no
 //! reason to lose its work. The report says how much was dropped.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,8 +24,19 @@ const PERMIT_BYTES: usize = 64 << 10;
 
 /// Where one output stream of a guest goes, while it runs.
 pub trait OutputSink: Send + Sync {
-    /// Takes what the guest printed; called from the run, so it should not block for long.
+    /// Takes what the guest printed. Called from the run, which cannot be stopped meanwhile: it must
+    /// not block. The guest never writes more than there is [room](Self::room) for on this stream.
     fn write(&self, bytes: &[u8]);
+
+    /// Bytes that may be written now.
+    fn room(&self) -> usize {
+        PERMIT_BYTES
+    }
+
+    /// Waits until there is room again. The guest waits with it, and can be stopped there.
+    fn poll_room(&self, _context: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
 
     /// Whether the guest should think that it prints to a terminal.
     fn is_terminal(&self) -> bool {
@@ -83,6 +95,11 @@ impl OutputMeter {
     /// Bytes that were dropped.
     pub(crate) fn dropped(&self) -> u64 {
         self.written().saturating_sub(self.limit)
+    }
+
+    /// Whether all that comes is dropped.
+    fn is_full(&self) -> bool {
+        self.written() >= self.limit
     }
 
     /// How many of the next `len` bytes may pass.
@@ -155,6 +172,21 @@ impl Output {
             self.sink.write(&bytes[..admitted]);
         }
     }
+
+    /// Bytes that the guest may print with its next call. What is dropped needs no room.
+    fn room(&self) -> usize {
+        match self.meter.is_full() {
+            true => PERMIT_BYTES,
+            false => self.sink.room().min(PERMIT_BYTES),
+        }
+    }
+
+    fn poll_room(&self, context: &mut Context<'_>) -> Poll<()> {
+        match self.meter.is_full() {
+            true => Poll::Ready(()),
+            false => self.sink.poll_room(context),
+        }
+    }
 }
 
 impl IsTerminal for Output {
@@ -176,11 +208,15 @@ impl StdoutStream for Output {
 impl AsyncWrite for Output {
     fn poll_write(
         self: Pin<&mut Self>,
-        _context: &mut Context<'_>,
+        context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<std::io::Result<usize>> {
-        self.print(bytes);
-        Poll::Ready(Ok(bytes.len()))
+        if self.poll_room(context).is_pending() {
+            return Poll::Pending;
+        }
+        let len = bytes.len().min(self.room());
+        self.print(&bytes[..len]);
+        Poll::Ready(Ok(len))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
@@ -197,13 +233,15 @@ impl AsyncWrite for Output {
 
 #[async_trait]
 impl Pollable for Output {
-    async fn ready(&mut self) {}
+    async fn ready(&mut self) {
+        poll_fn(|context| self.poll_room(context)).await;
+    }
 }
 
 #[async_trait]
 impl OutputStream for Output {
     fn check_write(&mut self) -> StreamResult<usize> {
-        Ok(PERMIT_BYTES)
+        Ok(self.room())
     }
 
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
@@ -221,6 +259,7 @@ impl OutputStream for Output {
     }
 
     async fn blocking_write_and_flush(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.ready().await;
         self.write(bytes)
     }
 }

@@ -12,6 +12,7 @@ use workspace::{
 
 use crate::error::leaves_traces;
 use crate::grants::Grants;
+use crate::job::{OnStage, Stage};
 
 /// The authority of one run.
 pub(crate) struct TaskAuthority {
@@ -22,6 +23,7 @@ pub(crate) struct TaskAuthority {
     begun: Mutex<HashSet<String>>,
     /// What the guest's own commits came to, for whoever settles the run.
     own_end: Mutex<Option<OwnEnd>>,
+    on_stage: OnStage,
 }
 
 /// How a session of the run ended before the run did, as far as it touched the run's base.
@@ -36,7 +38,12 @@ pub(crate) enum OwnEnd {
 }
 
 impl TaskAuthority {
-    pub(crate) fn new(workspace: &Arc<Workspace>, own: &Session, grants: Grants) -> Self {
+    pub(crate) fn new(
+        workspace: &Arc<Workspace>,
+        own: &Session,
+        grants: Grants,
+        on_stage: OnStage,
+    ) -> Self {
         let (workspace, own) = (workspace.clone(), own.clone());
         Self {
             workspace,
@@ -44,6 +51,7 @@ impl TaskAuthority {
             grants,
             begun: Mutex::default(),
             own_end: Mutex::default(),
+            on_stage,
         }
     }
 
@@ -152,7 +160,9 @@ impl SessionAuthority for TaskAuthority {
             message,
             ..CommitOptions::default()
         };
+        (self.on_stage)(Stage::Committing);
         let committed = self.workspace.commit(session, &options);
+        (self.on_stage)(Stage::Running);
         self.note_settled(session);
         match committed {
             Ok(CommitOutcome::Applied(change)) => {

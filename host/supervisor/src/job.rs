@@ -73,6 +73,8 @@ pub enum Policy {
 pub enum Stage {
     /// The guest is running.
     Running,
+    /// The guest is running and commits its own session, or another that it was granted.
+    Committing,
     /// The session is being settled.
     Settling,
 }
@@ -81,8 +83,11 @@ pub enum Stage {
 pub(crate) struct Plan {
     pub(crate) policy: Policy,
     pub(crate) commit: CommitOptions,
-    on_stage: Arc<dyn Fn(Stage) + Send + Sync>,
+    on_stage: OnStage,
 }
+
+/// Who is told of stages.
+pub(crate) type OnStage = Arc<dyn Fn(Stage) + Send + Sync>;
 
 impl Job {
     /// A job that commits on success, with no task, arguments, grants or anyone to see its output.

@@ -71,6 +71,7 @@ impl Supervisor {
             &self.workspace,
             &session,
             job.effective_grants(),
+            job.on_stage.clone(),
         ));
         (job.on_stage)(Stage::Running);
         let (request, plan) = job.into_request(session.clone(), authority.clone());

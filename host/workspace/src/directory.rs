@@ -7,6 +7,7 @@
 
 mod folder;
 mod marks;
+mod place;
 
 mod ability;
 mod fingerprint;
@@ -47,6 +48,7 @@ mod worker;
 pub use ability::Ability;
 pub(crate) use commit::commit;
 pub(crate) use engine::Engine;
-pub(crate) use folder::ensure;
+pub(crate) use folder::{ensure, remove_tree};
+pub use place::Locator;
 pub(crate) use preview::preview;
 pub(crate) use view::View;

@@ -5,6 +5,7 @@
 //! session: `meta`, `log` and, for messages, `owner`; [`DurableStore`] is the folder of folders.
 
 mod clean;
+mod damage;
 mod error;
 mod folder;
 mod frame;
@@ -22,13 +23,14 @@ use store::disk::Dir;
 use vfs::{Access, Base, Clock, Limits, Metadata, Session, SessionOptions, Timestamp};
 
 pub use self::clean::CleanReport;
+pub use self::damage::GivenUp;
 pub use self::error::DurableError;
 use self::error::Result;
 use self::folder::Folder;
 use self::frame::FrameKeys;
 pub use self::id::{PREFIX_BYTES_MIN, SessionId};
 pub use self::listing::{SessionState, SessionSummary};
-use self::log::{Log, LogError};
+use self::log::Log;
 use self::meta::{End, Life, Meta};
 pub use self::session::DurableSession;
 use self::session::Parts;
@@ -289,13 +291,7 @@ impl TakenSession {
         } = self;
         let keys = store.keys(&meta.id);
         let opened = Log::open(&*folder.dir, keys, store.context.clock.clone());
-        let opened = opened.map_err(|error| match error {
-            LogError::Corrupt(detail) => DurableError::corrupt(&meta.id, detail),
-            LogError::Io(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                DurableError::corrupt(&meta.id, "its file 'log' is missing")
-            }
-            LogError::Io(error) => DurableError::io(&meta.id, "reading its log", error),
-        })?;
+        let opened = opened.map_err(|error| error.of(&meta.id))?;
         let records = opened.records;
         let load = |spill, meta: &Meta| Session::load(base, meta.apply(options, spill), &records);
         let session = store.assemble(&folder, meta, opened.log, opened.torn_bytes, load)?;

@@ -12,6 +12,9 @@ use crate::change::{ChangeId, DecodeError};
 use crate::durable::DurableError;
 use crate::history::HistoryError;
 
+/// What is found where a directory was removed.
+pub(crate) const GONE: &str = "since there is no such directory any more";
+
 /// Result of a workspace.
 pub type Result<T, E = WorkspaceError> = std::result::Result<T, E>;
 
@@ -61,6 +64,14 @@ pub enum WorkspaceError {
         path: String,
         /// The system's own error.
         source: Arc<std::io::Error>,
+    },
+    /// The directory is not where it was any more; nothing was written anywhere. The session is open.
+    #[error("base {base}: nothing was committed, {found}; put the directory back and try again")]
+    Away {
+        /// The base.
+        base: String,
+        /// What is where the directory was.
+        found: &'static str,
     },
     /// A commit met somebody else and was taken back, and just then somebody else took a place that
     /// it had left. Their version stands there; the one before it is kept. The session is open.
@@ -139,7 +150,7 @@ impl WorkspaceError {
         match self {
             Self::Session(error) => error.kind(),
             Self::Durable(error) => error.kind(),
-            Self::UnknownSession { .. } => ErrorKind::NotFound,
+            Self::UnknownSession { .. } | Self::Away { .. } => ErrorKind::NotFound,
             Self::Limit { .. } => ErrorKind::Limit,
             Self::Busy { .. } => ErrorKind::Retry,
             Self::Interfered { .. } => ErrorKind::Conflict,
@@ -228,8 +239,21 @@ impl StoreError {
 
     pub(crate) fn at(self, base: &str) -> WorkspaceError {
         match self {
+            // Making its folder fails so only in a directory that was removed.
+            Self::Io { what, source }
+                if what == STORE_NAME && source.kind() == std::io::ErrorKind::NotFound =>
+            {
+                WorkspaceError::Away {
+                    base: base.to_owned(),
+                    found: GONE,
+                }
+            }
             Self::Io { what, source } => {
-                WorkspaceError::io(base, format!("{STORE_NAME}/{what}"), source)
+                let path = match what == STORE_NAME {
+                    true => what,
+                    false => format!("{STORE_NAME}/{what}"),
+                };
+                WorkspaceError::io(base, path, source)
             }
             other => WorkspaceError::Store {
                 base: base.to_owned(),

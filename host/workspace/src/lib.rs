@@ -51,7 +51,7 @@ pub use change::{Change, ChangeId};
 pub use commit::{
     Acknowledge, ChangeInfo, CommitOptions, CommitOutcome, Displaced, Preview, UNCHANGED,
 };
-pub use directory::Ability;
+pub use directory::{Ability, Locator};
 pub use durable::{DurableError, DurableOptions, DurableSession, DurableStore};
 pub use error::{Result, StoreError, WorkspaceError};
 pub use history::{History, HistoryError, HistoryLimits};

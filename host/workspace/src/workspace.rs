@@ -14,7 +14,7 @@ use vfs::{
 use crate::audit::Life;
 use crate::base::{BaseHandle, Target};
 use crate::commit::{self, CommitOptions, CommitOutcome, Preview};
-use crate::directory::Engine;
+use crate::directory::{Engine, Locator};
 use crate::error::{Result, WorkspaceError};
 use crate::ids::{CountingIds, IdSource};
 use crate::limits::WorkspaceLimits;
@@ -102,6 +102,30 @@ impl Workspace {
     ///
     /// `Io` when the directory cannot be described.
     pub fn directory(&self, root: Arc<dyn Dir>, name: &str) -> Result<Arc<BaseHandle>> {
+        self.open_directory(root, name, None)
+    }
+
+    /// A live directory that others know by a place: a commit is refused with `Away` when it is not
+    /// there any more. Commits go to the directory that was opened, and never to what took its place.
+    ///
+    /// # Errors
+    ///
+    /// As [`Workspace::directory`].
+    pub fn directory_at(
+        &self,
+        root: Arc<dyn Dir>,
+        name: &str,
+        locator: Arc<dyn Locator>,
+    ) -> Result<Arc<BaseHandle>> {
+        self.open_directory(root, name, Some(locator))
+    }
+
+    fn open_directory(
+        &self,
+        root: Arc<dyn Dir>,
+        name: &str,
+        locator: Option<Arc<dyn Locator>>,
+    ) -> Result<Arc<BaseHandle>> {
         let stat = root
             .stat_self()
             .map_err(|e| WorkspaceError::io(name, ".", e))?;
@@ -115,6 +139,7 @@ impl Workspace {
             Arc::new(DirectoryBase::new(root, name)),
             name,
             &self.options,
+            locator,
         );
         let target = Target::Directory(engine);
         let handle = BaseHandle::new(name.to_owned(), target);

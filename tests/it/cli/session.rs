@@ -251,3 +251,53 @@ fn a_log_tells_what_was_done() {
         "a session that is closed is still there: {log}"
     );
 }
+
+#[test]
+fn a_damaged_session_is_named_and_goes_only_when_somebody_says_so() {
+    let desk = Desk::new();
+    let (hurt, whole) = (desk.begin(), desk.begin());
+    desk.write(&hurt, "a.txt", "hurt");
+    desk.write(&whole, "b.txt", "whole");
+    let folder = desk.place.path().join(".session-fs/sessions").join(&hurt);
+    let kept = desk
+        .call(&["session", "rollback", "--damaged", &hurt])
+        .done();
+    kept.assert_code(1).assert_says(&["not damaged", "kept"]);
+    for (file, is_listed) in [("log", false), ("meta", true)] {
+        fs::write(folder.join(file), "damaged").expect("written");
+        for command in [
+            &["session", "diff"][..],
+            &["session", "commit"],
+            &["session", "rollback"],
+        ] {
+            let refused = desk.call(command).args(&[&hurt]).done();
+            refused.assert_code(1).assert_says(&[
+                &hurt,
+                "is damaged",
+                &format!("session rollback --damaged {hurt}"),
+            ]);
+        }
+        let found = desk.call(&["doctor", &desk.base(), "--format", "json"]);
+        let found = found.done().assert_code(1).json();
+        let place = format!("sessions/{hurt}");
+        assert_eq!(found["findings"][0]["place"], place.as_str(), "{found}");
+        let listed = desk.json(&["session", "list", &desk.base()]);
+        let state = |id: &str| {
+            let mut all = listed.as_array().expect("a list").iter();
+            all.find(|it| it["id"] == id).expect("listed")["state"].clone()
+        };
+        assert_eq!(state(&whole), "open");
+        assert_eq!(state(&hurt) == "damaged", is_listed, "{listed}");
+    }
+    desk.ok(&["session", "gc", &desk.base()]);
+    assert!(folder.exists(), "cleaning up removed it");
+    let removed = desk.ok(&["session", "rollback", "--damaged", &hurt]);
+    for part in [&hurt[..], "what it changed is lost", "meta"] {
+        assert!(removed.stdout.contains(part), "{}", removed.stdout);
+    }
+    assert!(!folder.exists());
+    desk.call(&["session", "show", &hurt]).done().assert_code(4);
+    desk.ok(&["doctor", &desk.base()]);
+    desk.ok(&["session", "commit", &whole]);
+    assert_eq!(desk.place.read("b.txt").as_deref(), Some("whole"));
+}

@@ -32,7 +32,13 @@ pub(crate) enum SessionCommand {
     /// Apply what a session changed to its directory: all of it, or nothing
     Commit(CommitArgs),
     /// Throw away what a session changed
-    Rollback(SessionArgs),
+    Rollback {
+        #[command(flatten)]
+        session: SessionArgs,
+        /// Remove a session that cannot be read any more, and with it all that it changed
+        #[arg(long)]
+        damaged: bool,
+    },
     /// Move a session onto the present state of its directory
     Rebase {
         #[command(flatten)]

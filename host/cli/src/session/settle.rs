@@ -1,5 +1,7 @@
 //! Ending a session without a commit, moving it, and going back in it.
 
+use std::path::Path;
+
 use serde::Serialize;
 use vfs::{ConflictPolicy, VPath};
 use workspace::DurableError;
@@ -9,8 +11,9 @@ use super::commit::{Conflicts, what_to_do};
 use super::conflicted_paths;
 use crate::args::{BaseArgs, SessionArgs};
 use crate::base::{OpenBase, OpenSession};
-use crate::exit::{Failure, chain};
+use crate::exit::{Code, Failure, chain};
 use crate::output::{Answer, clean_line};
+use crate::registry::Registry;
 use crate::report::ConflictedPath;
 
 /// What became of a session.
@@ -18,6 +21,8 @@ use crate::report::ConflictedPath;
 struct StateDocument {
     id: String,
     state: &'static str,
+    /// What was wrong with one that was damaged.
+    problem: Option<String>,
 }
 
 /// What came of a rebase.
@@ -39,7 +44,7 @@ struct SavepointDocument<'a> {
 }
 
 /// What was cleaned up.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 struct GcDocument {
     base: String,
     expired: Vec<String>,
@@ -64,7 +69,34 @@ pub(super) fn rollback(args: &SessionArgs) -> Result<Answer, Failure> {
         .map_err(|error| Failure::durable(&error))?;
     let text = format!("rolled back {id}: {} is as it was\n", base.name());
     let state = "rolled-back";
-    Ok(Answer::object(text, &StateDocument { id, state }))
+    let problem = None;
+    Ok(Answer::object(text, &StateDocument { id, state, problem }))
+}
+
+/// Removes a session that cannot be read, and says what is lost with it.
+pub(super) fn give_up(args: &SessionArgs) -> Result<Answer, Failure> {
+    let found = Registry::open().find(&args.session, args.base.as_deref())?;
+    let base = OpenBase::open(&found.base, "session rollback")?;
+    let given_up = base.store()?.give_up(&found.id);
+    let given_up = given_up.map_err(|error| Failure::durable(&error))?;
+    let (id, problem) = (found.id.to_string(), chain(&given_up.problem));
+    let purpose = match given_up.metadata.map(|it| (it.purpose, it.agent)) {
+        Some((purpose, agent)) => {
+            let purpose = purpose.or(agent).unwrap_or_else(|| "unnamed".to_owned());
+            clean_line(&purpose).into_owned()
+        }
+        None => "not known any more".to_owned(),
+    };
+    let text = format!(
+        "removed {id}; what it changed is lost\n  purpose  {purpose}\n  problem  {problem}\n{} is as it was\n",
+        base.name()
+    );
+    let document = StateDocument {
+        id,
+        state: "removed",
+        problem: Some(problem),
+    };
+    Ok(Answer::object(text, &document))
 }
 
 pub(super) fn rebase(args: &SessionArgs, policy: ConflictPolicy) -> Result<Answer, Failure> {
@@ -136,7 +168,16 @@ fn with_known(opened: &OpenSession, failure: Failure) -> Failure {
 }
 
 pub(super) fn gc(args: &BaseArgs) -> Result<Answer, Failure> {
-    let base = OpenBase::find(args, "session gc")?;
+    let base = match (OpenBase::find(args, "session gc"), &args.base) {
+        (Err(failure), Some(path)) if failure.code == Code::NotFound => {
+            // All that can be cleaned up of a directory that is gone is that it is remembered.
+            return match Registry::open().forget(path) {
+                true => Ok(forgotten(path)),
+                false => Err(failure),
+            };
+        }
+        (base, _) => base?,
+    };
     let cleaned = match base.has_store() {
         true => base.store()?.clean(),
         false => Ok(workspace::durable::CleanReport::default()),
@@ -161,6 +202,17 @@ pub(super) fn gc(args: &BaseArgs) -> Result<Answer, Failure> {
         text.push_str(&format!("{}: {}\n", trouble.id, trouble.problem));
     }
     Ok(Answer::object(text, &document))
+}
+
+/// Tells that a directory is not looked for any more.
+fn forgotten(path: &Path) -> Answer {
+    let base = path.display().to_string();
+    let text = format!("{base} is gone, and is not looked for any more\n");
+    let document = GcDocument {
+        base,
+        ..GcDocument::default()
+    };
+    Answer::object(text, &document)
 }
 
 fn troubles(list: &[(SessionId, DurableError)]) -> Vec<Trouble> {

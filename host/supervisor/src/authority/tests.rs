@@ -29,7 +29,7 @@ fn authority(workspace: &Arc<Workspace>, own: &Session) -> TaskAuthority {
     grants
         .bases
         .insert(SCRATCH.to_owned(), workspace.memory("scratch"));
-    TaskAuthority::new(workspace, own, grants)
+    TaskAuthority::new(workspace, own, grants, Arc::new(|_| {}))
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn what_a_task_was_not_granted_is_in_the_audit() {
         },
     );
     let own = own.expect("begun");
-    let authority = TaskAuthority::new(&workspace, &own, Grants::default());
+    let authority = TaskAuthority::new(&workspace, &own, Grants::default(), Arc::new(|_| {}));
     let refused = authority.begin("vfs://secret", BeginRequest::default());
     refused.map(drop).expect_err("not granted");
     authority

@@ -37,6 +37,7 @@ const JOURNAL_BYTES_PATIENCE: u64 = 2 * PENDING_BYTES_MAX;
 
 /// Commits a sealed session to a directory.
 pub(crate) fn commit(engine: &Arc<Engine>, request: Request<'_>) -> Result<CommitOutcome> {
+    engine.check_place()?;
     if !engine.has_store()? {
         // A commit that conflicts anyway makes no store.
         let conflicts = validate(engine, &request)?.conflicts;
@@ -125,6 +126,8 @@ fn reserve(
     transaction: &Transaction,
     immovable: Option<Failure>,
 ) -> Result<PromisedInodes> {
+    // Once more: there may have been others to wait for.
+    engine.check_place()?;
     let held = store.reserve.hold().and_then(|()| {
         let pending_count = store.pending.lock().committed.len() as u64;
         let count = transaction.inodes_count();

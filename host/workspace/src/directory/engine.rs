@@ -18,6 +18,7 @@ use super::ability::Ability;
 use super::folder::StoreFolder;
 use super::footprint::Footprint;
 use super::lease::Lease;
+use super::place::{self, Locator};
 use super::reserve::PromisedInodes;
 use super::store::Store;
 use super::timeline::Timeline;
@@ -51,6 +52,7 @@ pub(crate) struct Engine {
     checkpointers: OnceLock<Option<Worker>>,
     audit: Arc<AuditLog>,
     lease: Mutex<Option<Lease>>,
+    locator: Option<Arc<dyn Locator>>,
 }
 
 #[derive(Default)]
@@ -103,6 +105,7 @@ impl Engine {
         base: Arc<DirectoryBase>,
         name: &str,
         options: &WorkspaceOptions,
+        locator: Option<Arc<dyn Locator>>,
     ) -> Arc<Self> {
         let engine = Arc::new(Self {
             name: name.to_owned(),
@@ -119,6 +122,7 @@ impl Engine {
             appliers: OnceLock::new(),
             checkpointers: OnceLock::new(),
             lease: Mutex::default(),
+            locator,
         });
         if let Err(error) = engine.recover_if_free() {
             engine.state.lock().doubt = Some(Doubt::Unusable(error));
@@ -204,6 +208,14 @@ impl Engine {
 
     pub(crate) fn root(&self) -> &Arc<dyn Dir> {
         self.base.root()
+    }
+
+    /// Checks that whoever looks for the base by its name finds the directory that is committed to.
+    pub(super) fn check_place(&self) -> Result<()> {
+        match &self.locator {
+            Some(locator) => place::check(&**locator, &self.name, &**self.root()),
+            None => Ok(()),
+        }
     }
 
     fn recover_if_free(&self) -> Result<()> {

@@ -1,4 +1,5 @@
-//! Cleaning up: what expired, what was left half made or half removed, and what ended long ago.
+//! Cleaning up: what expired, what was left half made or half removed, and what ended long ago. What
+//! came of an interrupted commit is found out on the way.
 //!
 //! It runs whenever a session is begun and the sessions are listed. A damaged session is reported
 //! and never removed, and one that somebody has is left alone.
@@ -94,8 +95,10 @@ impl DurableStore {
                 .empty()
                 .map_err(|error| DurableError::io(id, "removing its log", error))?,
             Life::Open | Life::Settling => {
-                self.end(&folder, &mut meta, End::Expired)?;
-                report.expired.push(id.clone());
+                if self.is_expired(&folder, &meta)? {
+                    self.end(&folder, &mut meta, End::Expired)?;
+                    report.expired.push(id.clone());
+                }
             }
         }
         Ok(())
@@ -105,7 +108,9 @@ impl DurableStore {
     fn is_due(&self, meta: &Meta, used_at: Timestamp, has_log: bool) -> bool {
         match meta.life {
             Life::Ended(at, _) => has_log || self.is_forgotten(at),
-            Life::Open | Life::Settling => self.is_past(meta.expires_at(used_at)),
+            // Nobody may ever open it again to find out what came of its commit.
+            Life::Settling => true,
+            Life::Open => self.is_past(meta.expires_at(used_at)),
         }
     }
 

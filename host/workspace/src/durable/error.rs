@@ -94,13 +94,19 @@ pub enum DurableError {
     },
     /// What is on the disk is not what was written there. Nothing of it is removed.
     #[error(
-        "session {session} is damaged: {detail}; it is kept as it is; restore its folder in .session-fs/sessions from a backup, or remove that"
+        "session {session} is damaged: {detail}; it is kept as it is; restore its folder in .session-fs/sessions from a backup, or give it up"
     )]
     Corrupt {
         /// The session.
         session: String,
         /// What is wrong, and where.
         detail: String,
+    },
+    /// A session that can be read was to be given up as damaged. It is kept.
+    #[error("session {session} is not damaged and was kept; roll it back to drop it")]
+    NotDamaged {
+        /// The session.
+        session: String,
     },
     /// The session was written by a newer program.
     #[error(

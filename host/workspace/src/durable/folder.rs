@@ -114,6 +114,19 @@ impl Folder {
         }))
     }
 
+    /// Checks that nobody removed the folder: what is written to it then is acknowledged and lost.
+    pub(super) fn check_in_place(&self, sessions: &dyn Dir) -> io::Result<()> {
+        let here = self.dir.stat_self()?;
+        match sessions.stat(self.id.folder()) {
+            Ok(there) if (there.dev, there.ino) == (here.dev, here.ino) => Ok(()),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Err(io::Error::new(
+                io::ErrorKind::NotFound,
+                "its folder was removed while it was open, and it lasts no longer than this process",
+            )),
+        }
+    }
+
     /// Removes what only an open session needs.
     pub(super) fn empty(&self) -> io::Result<()> {
         for name in [log_name(), log_new_name(), meta_new_name(), owner_name()] {

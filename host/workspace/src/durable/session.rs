@@ -113,8 +113,11 @@ impl DurableSession {
         if state.bytes.is_empty() {
             return Ok(());
         }
-        let saved = self.spill.log.save(&state.bytes);
-        saved.map_err(|error| DurableError::io(&self.folder.id, "saving it", error))?;
+        let sessions = &*self.store.sessions;
+        self.folder
+            .check_in_place(sessions)
+            .and_then(|()| self.spill.log.save(&state.bytes))
+            .map_err(|error| DurableError::io(&self.folder.id, "saving it", error))?;
         self.session.saved(state);
         // Data stays: a fork or an open handle may read what this session no longer holds. And the
         // state is saved: a failure to save room is not one of this call.
@@ -212,6 +215,9 @@ impl DurableSession {
             Ok(CommitOutcome::Unchanged) => self.settled(None).ok(),
             Ok(CommitOutcome::Conflicted(_)) => self.reopened().ok(),
             // Whether it was recorded is for the history to say.
+            Err(WorkspaceError::InDoubt { .. } | WorkspaceError::Poisoned { .. }) => None,
+            // It was not, and what failed may be mended.
+            Err(_) if self.session.status() == Status::Open => self.reopened().ok(),
             Err(_) => None,
         };
         outcome

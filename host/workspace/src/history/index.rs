@@ -40,19 +40,25 @@ pub(super) struct Index {
 
 impl Index {
     /// Opens the index of a store; a damaged, foreign or newer one is made again, empty. `None` where
-    /// the store is not a directory of the kernel's.
+    /// the store is not a directory of the kernel's, or there is no room for it.
     pub(super) fn open(store: &Arc<dyn Dir>) -> io::Result<Option<Self>> {
         let Some(folder) = store.os_path() else {
             return Ok(None);
         };
         let path = folder.join(INDEX_NAME);
-        prepare(&**store)?;
-        if let Ok(index) = Self::connect(&path) {
+        let made = prepare(&**store).map(|()| Self::connect(&path));
+        if let Ok(Ok(index)) = made {
             return Ok(Some(index));
         }
         remove(&**store)?;
-        prepare(&**store)?;
-        Self::connect(&path).map(Some).map_err(io::Error::other)
+        let made = prepare(&**store).map(|()| Self::connect(&path));
+        match made {
+            Ok(Ok(index)) => Ok(Some(index)),
+            // There is no room for it: what is empty or half made is no use to anybody.
+            Ok(Err(_)) => remove(&**store).map(|()| None),
+            Err(error) if is_full(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     fn connect(path: &std::path::Path) -> rusqlite::Result<Self> {
@@ -264,6 +270,11 @@ fn prepare(store: &dyn Dir) -> io::Result<()> {
 }
 
 /// The statements that made what is in the file.
+fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind::{QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded)
+}
+
 fn tables(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     let sql = "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid";
     let mut statement = connection.prepare(sql)?;

@@ -2,6 +2,7 @@
 
 mod acting;
 mod audit;
+mod bases;
 mod conflicts;
 mod crash;
 mod durable;

@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use store::disk::File;
 
+use super::super::error::DurableError;
 use super::super::frame::{Frame, FrameKeys, FrameKind, HEADER_BYTES, MAGIC};
+use super::super::id::SessionId;
 use super::{BLOCK_BYTES, Extent, read_exact_at, read_payload};
 
 /// Bytes that are read at once.
@@ -24,6 +26,27 @@ pub(in super::super) enum LogError {
     /// The system failed.
     #[error(transparent)]
     Io(#[from] io::Error),
+}
+
+impl LogError {
+    /// The same of a session.
+    pub(in super::super) fn of(self, id: &SessionId) -> DurableError {
+        match self {
+            Self::Corrupt(detail) => DurableError::corrupt(id, detail),
+            Self::Io(error) if error.kind() == io::ErrorKind::NotFound => {
+                DurableError::corrupt(id, "its file 'log' is missing")
+            }
+            Self::Io(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
+                ) =>
+            {
+                DurableError::corrupt(id, error.to_string())
+            }
+            Self::Io(error) => DurableError::io(id, "reading its log", error),
+        }
+    }
 }
 
 /// What a log holds up to its last acknowledged save.

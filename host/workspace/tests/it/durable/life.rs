@@ -109,7 +109,14 @@ fn saving_costs_one_write_and_one_flush_and_nothing_costs_nothing() {
     session.mkdir("directory").expect("made");
     assert_eq!(
         calls(),
-        ["file.write_at", "file.set_mtime", "file.sync_data"]
+        [
+            "stat_self",
+            "stat",
+            "file.write_at",
+            "file.set_mtime",
+            "file.sync_data"
+        ],
+        "whether the folder is still there, and the save"
     );
     assert_eq!(calls(), [""; 0]);
 }
