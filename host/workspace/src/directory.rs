@@ -6,6 +6,7 @@
 //! `docs/decisions/0005` why it is done so.
 
 mod folder;
+mod lingering;
 mod marks;
 mod place;
 

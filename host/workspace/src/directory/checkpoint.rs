@@ -13,6 +13,7 @@ use vfs::Digest;
 
 use super::apply::{Applied, Leftover, is_empty};
 use super::folder::{FILE_MODE, name};
+use super::lingering::lingering_name;
 use super::marks::Head;
 use super::pending::{Committed, Progress};
 use super::store::Store;
@@ -91,6 +92,7 @@ impl Store {
         settled: &[(u64, Committed)],
         (last, before): (u64, Option<ChangeId>),
     ) -> Result<Head, StoreError> {
+        self.sweep_lingering()?;
         let mut change = before;
         let mut kept = Vec::with_capacity(settled.len());
         for (sequence, committed) in settled {
@@ -105,7 +107,7 @@ impl Store {
             flushed.map_err(|error| StoreError::io("..", error))
         };
         flush()?;
-        let mut placing = self.folder.objects.placing();
+        let mut placing = self.folder.objects.placing(&*self.folder.lingering);
         for kept in kept {
             self.adopt(kept, &mut placing, timeline)?;
         }
@@ -240,7 +242,8 @@ impl Store {
         for (leftover, digest) in std::mem::take(&mut kept.slots) {
             let fail = |error| StoreError::io(&leftover.slot, error);
             if staging.stat(&leftover.slot).map_err(fail)? == leftover.taken {
-                let placed = placing.place(staging, &leftover.slot, &digest);
+                let parting = lingering_name(&digest, &leftover.slot);
+                let placed = placing.place(staging, &leftover.slot, &digest, &parting);
                 placed.map_err(fail)?;
                 timeline.keep(kept.file.generation, &leftover.path, digest);
                 continue;

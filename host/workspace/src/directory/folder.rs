@@ -23,6 +23,9 @@ const MAGIC: [u8; 8] = *b"SFSTORE\0";
 const VERSION: u16 = 1;
 const IDENTITY_BYTES: usize = 8 + 2 + 16 + 32 + 32;
 
+/// The folder of what may still be written to.
+pub(super) const LINGERING_NAME: &str = "lingering";
+
 /// Entries of a folder of the store that are looked at in one go.
 pub(crate) const ENTRIES_MAX: usize = 10_000_000;
 
@@ -31,6 +34,8 @@ pub(crate) const ENTRIES_MAX: usize = 10_000_000;
 pub(crate) struct StoreFolder {
     pub(crate) dir: Arc<dyn Dir>,
     pub(crate) staging: Arc<dyn Dir>,
+    /// What may still be written to by who has it open.
+    pub(crate) lingering: Arc<dyn Dir>,
     pub(crate) changes: Arc<dyn Dir>,
     pub(crate) objects: Objects,
     pub(crate) identity: StoreIdentity,
@@ -91,6 +96,7 @@ impl StoreFolder {
         let objects = Objects::open(&dir).map_err(|error| StoreError::io("objects", error))?;
         Ok(Self {
             staging: ensure(&dir, "staging")?,
+            lingering: ensure(&dir, LINGERING_NAME)?,
             changes: ensure(&dir, "changes")?,
             objects,
             identity,

@@ -166,7 +166,7 @@ fn exchange_back(
             match taken.untouched {
                 true => applier
                     .folder
-                    .clear(&slot)
+                    .part_with(&slot)
                     .map_err(|error| failed(step, error)),
                 false => applier.displace(step, &slot),
             }
@@ -217,7 +217,7 @@ fn clear_own(
         Likeness::Other => Ok(()),
         _ => applier
             .folder
-            .clear(slot)
+            .part_with(slot)
             .map_err(|error| failed(step, error)),
     }
 }

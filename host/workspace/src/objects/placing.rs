@@ -1,4 +1,5 @@
-//! `Placing`: files become objects by rename, many in a row.
+//! `Placing`: files become objects by rename, many in a row. **Invariant:** no file is removed here:
+//! somebody may have it open.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -14,14 +15,16 @@ use super::{Objects, StepError, UNFINISHED_SUFFIX, each_step, hash, name, names,
 #[derive(Debug)]
 pub(crate) struct Placing<'a> {
     objects: &'a Objects,
+    lingering: &'a dyn Dir,
     shards: HashMap<Name, Arc<dyn Dir>>,
 }
 
 impl Objects {
-    /// Begins to put files among the objects.
-    pub(crate) fn placing(&self) -> Placing<'_> {
+    /// Begins to put files among the objects; those that are there already go to `lingering`.
+    pub(crate) fn placing<'a>(&'a self, lingering: &'a dyn Dir) -> Placing<'a> {
         Placing {
             objects: self,
+            lingering,
             shards: HashMap::new(),
         }
     }
@@ -29,7 +32,8 @@ impl Objects {
 
 impl Placing<'_> {
     /// Moves the file `from_name` of `from`, which has this digest, to its place by rename; when the
-    /// object is there already, removes `from_name`.
+    /// object is there already, moves it to what lingers, as `parting`. An object with other bytes, which somebody
+    /// wrote to or the disk damaged, goes there before the good one takes its place.
     ///
     /// A file that others may still reach by a second name is copied instead, so that the object
     /// stays what it is. Nothing is flushed here.
@@ -42,17 +46,25 @@ impl Placing<'_> {
         from: &dyn Dir,
         from_name: &Name,
         digest: &Digest,
+        parting: &Name,
     ) -> io::Result<()> {
         let (shard_name, object_name) = names(digest);
+        let lingering = self.lingering;
         let shard = self.shard(shard_name)?;
-        if is_sound(&**shard, &object_name, digest)? {
-            return from.unlink(from_name);
+        match is_sound(&**shard, &object_name, digest)? {
+            Some(true) => {
+                return from.rename(from_name, lingering, parting, RenameMode::Replace);
+            }
+            Some(false) => {
+                shard.rename(&object_name, lingering, parting, RenameMode::Replace)?;
+            }
+            None => {}
         }
         if is_sole(from, from_name)? {
             return from.rename(from_name, &**shard, &object_name, RenameMode::Replace);
         }
         copy_in(&*from.open(from_name)?, &**shard, &object_name, digest)?;
-        from.unlink(from_name)
+        from.rename(from_name, lingering, parting, RenameMode::Replace)
     }
 
     fn shard(&mut self, shard_name: Name) -> io::Result<&Arc<dyn Dir>> {
@@ -66,14 +78,14 @@ impl Placing<'_> {
     }
 }
 
-/// Whether the object is there with the right bytes.
-fn is_sound(shard: &dyn Dir, object_name: &Name, digest: &Digest) -> io::Result<bool> {
+/// Whether the object has the right bytes; `None` when there is none.
+fn is_sound(shard: &dyn Dir, object_name: &Name, digest: &Digest) -> io::Result<Option<bool>> {
     let file = match shard.open(object_name) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         opened => opened?,
     };
     let size = file.stat()?.size;
-    Ok(hash(&*file, size)?.0 == *digest)
+    Ok(Some(hash(&*file, size)?.0 == *digest))
 }
 
 /// Whether the file surely has no other name by which somebody could write to it.

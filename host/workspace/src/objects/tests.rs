@@ -55,7 +55,8 @@ fn read_all(objects: &Objects, digest: &Digest) -> Result<Vec<u8>, ObjectError> 
 /// Hashes a file and makes an object of it.
 pub(crate) fn adopt(objects: &Objects, from: &dyn Dir, file: &Name) -> io::Result<(Digest, u64)> {
     let (digest, size) = objects.hash(from, file)?;
-    objects.placing().place(from, file, &digest)?;
+    let parting = name(&format!("{file}.parted"));
+    objects.placing(from).place(from, file, &digest, &parting)?;
     Ok((digest, size))
 }
 
@@ -67,6 +68,8 @@ fn an_adopted_file_moves_and_a_second_one_like_it_goes() {
     assert!(scene.folder.exists(Scene::path(&digest)));
     assert_eq!(scene.adopt(b"kept"), digest);
     assert!(!scene.folder.exists("adopted"), "removed");
+    let lingers = scene.folder.read("adopted.parted");
+    assert_eq!(lingers.expect("somebody may write to it"), b"kept");
     assert_eq!(read_all(&scene.objects(), &digest).expect("reads"), b"kept");
     let mut listed = Vec::new();
     scene
