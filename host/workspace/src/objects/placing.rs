@@ -11,6 +11,9 @@ use vfs::{Digest, Name};
 
 use super::{Objects, StepError, UNFINISHED_SUFFIX, each_step, hash, name, names, open_or_make};
 
+/// Ends the name of what lingers and was copied.
+const COPIED_SUFFIX: &str = "-copied";
+
 /// Puts files among the objects, with the folders open that it came by.
 #[derive(Debug)]
 pub(crate) struct Placing<'a> {
@@ -64,7 +67,9 @@ impl Placing<'_> {
             return from.rename(from_name, &**shard, &object_name, RenameMode::Replace);
         }
         copy_in(&*from.open(from_name)?, &**shard, &object_name, digest)?;
-        from.rename(from_name, lingering, parting, RenameMode::Replace)
+        // Beside an object that parted as well.
+        let copied = name(&format!("{parting}{COPIED_SUFFIX}"));
+        from.rename(from_name, lingering, &copied, RenameMode::Replace)
     }
 
     fn shard(&mut self, shard_name: Name) -> io::Result<&Arc<dyn Dir>> {

@@ -109,6 +109,30 @@ fn a_damaged_object_is_never_served_and_is_replaced_when_its_content_comes_again
     assert_eq!(opened.kind(), io::ErrorKind::InvalidData);
     scene.adopt(b"sound");
     assert_eq!(read_all(&objects, &digest).expect("mended"), b"sound");
+    let kept = scene.folder.read("adopted.parted");
+    assert_eq!(kept.expect("somebody may have written it"), b"soumd");
+}
+
+#[test]
+fn a_damaged_object_and_a_file_with_a_second_name_both_stay() {
+    let scene = Scene::new();
+    let digest = scene.adopt(b"sound");
+    let damaged = scene.folder.write(Scene::path(&digest), b"soumd");
+    damaged.expect("damaged");
+    scene.put("adopted", b"sound");
+    let linked = scene.folder.hard_link("adopted", &scene.folder, "other");
+    linked.expect("linked");
+    adopt(&scene.objects(), &*scene.root, &name("adopted")).expect("adopted");
+    assert_eq!(
+        read_all(&scene.objects(), &digest).expect("mended"),
+        b"sound"
+    );
+    for (file, bytes) in [
+        ("adopted.parted", b"soumd"),
+        ("adopted.parted-copied", b"sound"),
+    ] {
+        assert_eq!(scene.folder.read(file).expect("stays"), bytes);
+    }
 }
 
 #[test]
