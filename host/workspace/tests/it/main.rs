@@ -9,6 +9,7 @@ mod durable;
 mod faults;
 mod history;
 mod keeping;
+mod lingering;
 mod memory;
 mod model;
 mod names;
