@@ -25,18 +25,19 @@ impl Clock for SystemClock {
     }
 }
 
-/// Identities that no two processes share: random, and in the order of time where it shows.
+/// Identities that no two processes share. They are random from the first digit on, so that a few digits
+/// name a session.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RandomIds;
 
 impl IdSource for RandomIds {
     fn session_id(&self) -> String {
-        Uuid::now_v7().simple().to_string()
+        Uuid::new_v4().simple().to_string()
     }
 
     fn number(&self) -> u64 {
         // The lower half of it is random but for two bits.
-        Uuid::now_v7().as_u64_pair().1
+        Uuid::new_v4().as_u64_pair().1
     }
 
     fn secret(&self) -> [u8; 32] {

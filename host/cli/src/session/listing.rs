@@ -37,6 +37,7 @@ pub(super) fn list(args: &ListArgs) -> Result<Answer, Failure> {
         }
     }
     let mut sessions: Vec<Described> = summaries.iter().map(describe).collect();
+    sessions.sort_by(|one, two| one.created_at.cmp(&two.created_at));
     sessions.retain(|session| args.ended || !is_ended(session.state));
     let text = listing(&TITLES, &sessions.iter().map(row).collect::<Vec<_>>());
     if sessions.is_empty() && !args.all {
