@@ -50,7 +50,7 @@ fn a_beginning_is_enough_where_it_is_of_one_session() {
     // Chance makes two that begin alike too seldom.
     let two = format!("{}{}", &one[..6], "0".repeat(26));
     let sessions = desk.place.path().join(".session-fs/sessions");
-    std::fs::create_dir(sessions.join(&two)).expect("a folder");
+    fs::create_dir(sessions.join(&two)).expect("a folder");
     let shared = one
         .chars()
         .zip(two.chars())
