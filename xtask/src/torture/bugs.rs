@@ -60,8 +60,8 @@ pub(super) const BUGS: &[Bug] = &[
     bug(
         "slots are emptied before the change files are flushed",
         CHECKPOINT,
-        "        flush()?;\n        for kept in kept {",
-        "        for kept in kept {",
+        "        flush()?;\n        let mut placing",
+        "        let mut placing",
         CRASH,
     ),
     bug(
@@ -90,7 +90,7 @@ pub(super) const BUGS: &[Bug] = &[
         CHECKPOINT,
         "        self.wait_settled(last)?;\n",
         "",
-        &["crash::", "threads::"],
+        &["history::what_was_acknowledged"],
     ),
     bug(
         "recovery leaves directories where a crash carried them",

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use session_fs_workspace::history::{
     Availability, History, HistoryLimits, LogFilter, UndoOutcome, VersionContent, VersionSelector,
 };
+use session_fs_workspace::{Acknowledge, CommitOptions, CommitOutcome};
 use store::Name;
 use store::disk::{Dir, RealDir};
 use vfs::VPath;
 
+use crate::acting::ActingDir;
 use crate::faults::{BEFORE, change};
 use crate::scene::Scene;
 
@@ -107,4 +109,29 @@ fn every_version_of_a_file_that_was_changed_and_renamed_reads_back() {
         .map(|version| version.availability)
         .collect();
     assert_eq!(places, [Some(Availability::Current), kept, kept, kept]);
+}
+
+/// A checkpoint comes while what was acknowledged early is on its way: it waits for it.
+#[test]
+fn what_was_acknowledged_early_is_in_history_after_a_checkpoint() {
+    let scene = Scene::on(&[("f", "before")], ActingDir::quiet);
+    let options = CommitOptions {
+        acknowledge: Acknowledge::Durable,
+        ..CommitOptions::default()
+    };
+    for number in 1..=200 {
+        let session = scene.begin();
+        let content = number.to_string();
+        session.write("f", content.as_bytes()).expect("writes");
+        let outcome = scene.workspace.commit(&session, &options);
+        assert!(
+            matches!(outcome, Ok(CommitOutcome::Applied(_))),
+            "{outcome:?}"
+        );
+        scene.base.checkpoint().expect("checkpoints");
+    }
+    let found = history(&scene);
+    assert!(found.doctor(&|_| false).expect("looks").is_sound());
+    let page = found.log(&LogFilter::default(), None, 300).expect("lists");
+    assert_eq!(page.entries.len(), 200);
 }
