@@ -107,13 +107,21 @@ impl StoreFolder {
     /// Moves what is in a slot to `conflicts/<transaction>/`, where it lasts. Returns where it is
     /// below the base's root.
     pub(crate) fn set_aside(&self, transaction: u64, slot: &Name) -> io::Result<String> {
+        self.set_aside_from(&*self.staging, slot, transaction, slot)
+    }
+
+    /// The same for what is elsewhere in the store under another name.
+    pub(super) fn set_aside_from(
+        &self,
+        from: &dyn Dir,
+        from_name: &Name,
+        transaction: u64,
+        slot: &Name,
+    ) -> io::Result<String> {
         let fail = |error: StoreError| io::Error::other(error);
         let conflicts = ensure(&self.dir, "conflicts").map_err(fail)?;
         let own = ensure(&conflicts, &format!("{transaction:016x}")).map_err(fail)?;
-        let moved = self
-            .staging
-            .rename(slot, &*own, slot, RenameMode::NoReplace);
-        moved?;
+        from.rename(from_name, &*own, slot, RenameMode::NoReplace)?;
         Ok(format!("{STORE_NAME}/conflicts/{transaction:016x}/{slot}"))
     }
 

@@ -64,9 +64,10 @@ impl Store {
         if untouched {
             return folder.unlink(&one.file);
         }
-        let staging = &*self.folder.staging;
-        folder.rename(&one.file, staging, &one.slot, RenameMode::Replace)?;
-        self.folder.set_aside(one.transaction, &one.slot).map(drop)
+        // In one step: what a crash left in staging would be removed.
+        let aside = &self.folder;
+        let kept = aside.set_aside_from(folder, &one.file, one.transaction, &one.slot);
+        kept.map(drop)
     }
 }
 
