@@ -7,6 +7,7 @@
 mod chunk;
 mod compact;
 mod delta;
+mod digested;
 mod resident;
 mod saved;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use self::chunk::DataSlice;
 pub(crate) use self::chunk::{CELL_BYTES, Chunk};
 pub(crate) use self::resident::Mover;
 pub(crate) use self::saved::{PieceChanges, Places, SavedPiece};
+use crate::Digest;
 use crate::error::Result;
 use crate::meter::{Charge, Meter};
 
@@ -45,6 +47,8 @@ pub(crate) struct Pieces {
     len: u64,
     /// Pays for the nodes of `index`; shared with the clones that share the nodes.
     index_charge: Option<Arc<Charge>>,
+    /// Of these very bytes, which are others than the pristine ones.
+    digest: Option<Box<Digest>>,
 }
 
 /// A stretch of content, in the order of the file.
@@ -131,6 +135,7 @@ impl Pieces {
     /// Takes no memory, apart from copying a small rest out of a large chunk, which is left undone
     /// when the meter refuses it. The caller has checked `len` against its limit.
     pub(crate) fn set_len(&mut self, len: u64) {
+        self.digest = None;
         if len < self.len {
             self.kept = self.kept.min(len);
             let loosened = self.cut(len..u64::MAX);

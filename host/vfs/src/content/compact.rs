@@ -23,7 +23,7 @@ impl Pieces {
     /// Makes equal content that keeps as much of `pristine` as is worth a piece.
     ///
     /// The content must stand over that version; content equal to it comes out
-    /// [`Pieces::is_pristine`]. Time is linear in the written bytes and `pristine`.
+    /// [`Pieces::is_pristine`], and other content that keeps nothing yet with its digest. Time is linear in the written bytes and `pristine`.
     ///
     /// # Errors
     ///
@@ -37,7 +37,12 @@ impl Pieces {
         let hunks = self.hunks_before(self.len - suffix as u64, pristine, suffix)?;
         let compacted = self.rebuild(meter, pristine, &worthwhile(&hunks))?;
         let better = compacted.memory_bytes() < self.memory_bytes();
-        Ok(if better { compacted } else { self.clone() })
+        let is_pristine = compacted.is_pristine(pristine.len() as u64);
+        let mut made = if better { compacted } else { self.clone() };
+        if !is_pristine && let Ok(digest) = self.digest_written() {
+            made.note_other(digest);
+        }
+        Ok(made)
     }
 
     /// How many bytes at the end are those at the end of `pristine`.

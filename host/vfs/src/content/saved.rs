@@ -127,6 +127,7 @@ impl Pieces {
         changes: &PieceChanges,
     ) -> Result<Option<Self>> {
         let mut made = self.clone();
+        made.digest = None;
         (made.kept, made.len) = (kept, len);
         made.reserve_index(meter, changes.len())?;
         for (key, change) in changes {

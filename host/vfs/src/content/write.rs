@@ -58,7 +58,11 @@ impl Pieces {
             .checked_add(bytes.len() as u64)
             .filter(|end| *end <= CONTENT_BYTES_MAX)
             .ok_or_else(|| Error::invalid("the write ends past the largest file offset"))?;
-        if bytes.is_empty() || self.write_in_place(offset..end, bytes) {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        self.digest = None;
+        if self.write_in_place(offset..end, bytes) {
             return Ok(());
         }
         let cells: Vec<_> = cells(offset..end).collect();

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use super::{Session, Status};
-use crate::Kind;
 use crate::change::{ChangeEntry, ChangeSet, Side};
 use crate::core::Core;
 use crate::error::{Error, Result};
@@ -14,6 +13,7 @@ use crate::observer::{Operation, OperationKind};
 use crate::ops::{leads_out, link_denied};
 use crate::path::VPath;
 use crate::reads::{Seen, Touched};
+use crate::{Digest, Kind};
 
 /// A session that is being committed: nobody can read or change it meanwhile.
 ///
@@ -142,6 +142,9 @@ impl Session {
         if before.same(after) {
             return Ok(true);
         }
+        if is_known_other(before, after) {
+            return Ok(false);
+        }
         let (mut slots, step) = ((None, None), READ_BYTES_MAX as u64);
         let mut offset = 0;
         while offset < before.pieces.len() {
@@ -214,6 +217,17 @@ impl Sealed {
         Ok(())
     }
 
+    /// The digest of one version of a file, when it is known without reading that: a rewritten file
+    /// is compared with what it replaces when its last writer closes it.
+    ///
+    /// # Errors
+    ///
+    /// `BadDescriptor` for a version that is no file.
+    pub fn known_digest(&self, side: &Side) -> Result<Option<Digest>> {
+        let content = self.session.side_content(side)?;
+        Ok(content.pieces.known_digest())
+    }
+
     /// What the session has seen of its base: every object, by its path there.
     pub fn reads(&self) -> Vec<(VPath, Seen)> {
         self.session.with_any_status(|core, world| {
@@ -278,6 +292,16 @@ impl Sealed {
     pub(crate) fn touched(&self) -> Option<&Touched> {
         self.touched.as_ref()
     }
+}
+
+/// Whether nothing need be read to see that a content is another than that of a base file.
+fn is_known_other(before: &Content, after: &Content) -> bool {
+    let Some((_, version)) = &before.origin else {
+        return false;
+    };
+    before.pieces.is_pristine(version.size)
+        && before.origin == after.origin
+        && after.pieces.known_digest().is_some()
 }
 
 impl Drop for Sealed {

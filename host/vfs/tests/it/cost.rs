@@ -150,6 +150,72 @@ fn a_file_rewritten_as_it_was_is_no_change() {
     assert!(sealed.change_set().is_empty());
 }
 
+/// Sealing read every base file of equal size, to see whether the content was another.
+#[test]
+fn a_file_that_was_compared_when_it_was_closed_is_not_read_again_by_the_commit() {
+    let old = text(100);
+    let new = old.replace("number 50 ", "number L ");
+    let base = MapBase::files(&[("f", &old)]);
+    let session = over(&base);
+    session.write("f", new.as_bytes()).expect("fits");
+    let calls = base.calls();
+    let sealed = session.seal().expect("open");
+    assert_eq!(base.calls(), calls, "the base was asked");
+    let after = sealed.change_set().updates[0].after.clone();
+    let known = sealed.known_digest(&after).expect("there");
+    assert_eq!(known, Some(session_fs_vfs::Digest::of(new.as_bytes())));
+}
+
+#[test]
+fn what_was_known_of_a_content_is_forgotten_when_it_changes() {
+    let old = text(100);
+    let new = old.replace("number 50 ", "number 99 ");
+    type Change = fn(&Session, &str);
+    let changes: [(&str, Change); 3] = [
+        ("written in place", |session, old| write_over(session, old)),
+        ("cut and grown again", |session, old| {
+            let file = session.root().expect("open");
+            let file = file
+                .open_at("f", true, OpenFlags::default(), writing())
+                .expect("there");
+            file.set_size(old.len() as u64 - 10).expect("fits");
+            file.write_at(old.len() as u64 - 10, &old.as_bytes()[old.len() - 10..])
+                .expect("fits");
+            drop(file);
+            write_over(session, old);
+        }),
+        ("put back by a savepoint", |session, _| {
+            session.restore("pristine").expect("there");
+        }),
+    ];
+    for (what, change) in changes {
+        let base = MapBase::files(&[("f", &old)]);
+        let session = over(&base);
+        session.savepoint("pristine").expect("few");
+        session.write("f", new.as_bytes()).expect("fits");
+        change(&session, &old);
+        assert_eq!(session.changes().expect("open"), [], "{what}");
+    }
+}
+
+fn writing() -> DescriptorFlags {
+    DescriptorFlags {
+        write: true,
+        ..DescriptorFlags::default()
+    }
+}
+
+/// Writes the old bytes over the one place that was changed.
+fn write_over(session: &Session, old: &str) {
+    let root = session.root().expect("open");
+    let file = root
+        .open_at("f", true, OpenFlags::default(), writing())
+        .expect("there");
+    let at = old.find("number 50 ").expect("in the text");
+    file.write_at(at as u64, &old.as_bytes()[at..at + 10])
+        .expect("fits");
+}
+
 /// A file that was put back below a directory that was swapped for a moved one was dropped from the
 /// changes, and with it its content.
 #[test]

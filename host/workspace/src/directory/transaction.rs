@@ -96,6 +96,11 @@ impl Contents {
         self.bytes.extend_from_slice(bytes);
     }
 
+    /// Those from an offset on.
+    pub(super) fn since(&self, start: usize) -> &[u8] {
+        &self.bytes[self.room_bytes + start..]
+    }
+
     /// Puts the head of the record before them; tells where it begins.
     fn behind(mut self, head: &[u8]) -> (Vec<u8>, usize) {
         match self.room_bytes.checked_sub(head.len()) {
