@@ -7,6 +7,7 @@
 
 mod folder;
 mod lingering;
+mod making;
 mod marks;
 mod place;
 
@@ -24,6 +25,7 @@ mod transaction;
 
 mod reserve;
 
+mod ahead;
 mod apply;
 mod carried;
 mod compare;

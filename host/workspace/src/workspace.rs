@@ -45,6 +45,9 @@ pub struct WorkspaceOptions {
     /// Which start of the machine this is, so that a recovery knows whether what was written is still
     /// in its memory; without it everything is looked at.
     pub boot: Option<[u8; 16]>,
+    /// Whether it may start threads of its own, which empty the journal and make files while a record
+    /// is on its way to the disk. Without them callers do all of that themselves.
+    pub threads: bool,
     /// What others read of this process where they wait for it, such as "process 123 (session-fs)".
     pub owner: String,
 }
@@ -421,6 +424,7 @@ impl Default for WorkspaceOptions {
             clock: Arc::new(FixedClock::default()),
             ids: Arc::new(CountingIds::default()),
             boot: None,
+            threads: true,
             owner: String::new(),
         }
     }

@@ -4,20 +4,20 @@
 //! somebody else put there meanwhile are kept in the store and reported; where the caller asked for
 //! it, the first such meeting halts the commit instead, which is then taken back.
 
+use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
 
 use store::disk::{Dir, FileKind, Fingerprint};
 use vfs::{Kind, Name, VPath};
 
-use super::compose;
 use super::fingerprint::{is_absence, is_same};
 use super::folder::StoreFolder;
+use super::making::Making;
 use super::mover::{Mover, Taken};
 use super::plan::{Action, Item, SlotOf, Step, steps};
-use super::transaction::{Content, Transaction};
+use super::transaction::Transaction;
 use super::walker::Walker;
-use crate::change::Version;
 use crate::commit::Displaced;
 
 /// Permissions of a new directory, less the umask.
@@ -66,6 +66,8 @@ pub(super) struct Applier<'a> {
     pub(super) walker: Walker,
     /// Whether the first meeting with somebody else halts.
     pub(super) strict: bool,
+    /// The slots in which the new version stands already.
+    pub(super) made_ahead: HashSet<SlotOf>,
     pub(super) applied: Applied,
 }
 
@@ -79,6 +81,7 @@ impl<'a> Applier<'a> {
             transaction,
             walker: Walker::new(self.root),
             strict: self.strict,
+            made_ahead: HashSet::new(),
             applied: Applied::default(),
         }
     }
@@ -301,19 +304,18 @@ impl Applier<'_> {
         self.applied.leftovers.push(Leftover { path, slot, taken });
     }
 
-    /// Makes a new object in its slot.
+    /// Makes a new object in its slot, unless that was done ahead.
     fn make(&self, step: &Step<'_>, item: &Item<'_>) -> Result<Name, Halt> {
         let slot = self.slot(item);
-        self.make_in(step, item, &slot)?;
+        if !self.made_ahead.contains(&item.slot) {
+            self.make_in(step, item, &slot)?;
+        }
         Ok(slot)
     }
 
     /// The slot of a new object.
     pub(super) fn slot(&self, item: &Item<'_>) -> Name {
-        match item.slot {
-            SlotOf::Arrival(index) => self.transaction.arrival_slot(index),
-            SlotOf::Update(index) => self.transaction.update_slot(index),
-        }
+        item.slot_name(self.transaction)
     }
 
     /// Makes a new object in a slot that is free, or finds the one that was staged there.
@@ -323,21 +325,12 @@ impl Applier<'_> {
         item: &Item<'_>,
         slot: &Name,
     ) -> Result<(), Halt> {
-        let staging = self.mover.staging;
-        let made = match (item.after, item.content) {
-            (Version::Symlink { target }, _) => self.mover.room(|| staging.symlink(target, slot)),
-            (Version::File { modified, .. }, Content::Inline { mode, range }) => {
-                let bytes = self.transaction.inline(range);
-                self.mover
-                    .room(|| staging.create(slot, mode.bits))
-                    .and_then(|file| {
-                        self.mover.room(|| file.write_at(bytes, 0))?;
-                        compose::finish(&*file, *mode, *modified)
-                    })
-            }
-            _ => Ok(()),
+        let making = Making {
+            staging: &**self.mover.staging,
+            transaction: self.transaction,
+            reserve: Some(self.mover.reserve),
         };
-        made.map_err(|error| failed(step, error))
+        making.make(item, slot).map_err(|error| failed(step, error))
     }
 
     pub(super) fn place_if_there<'s>(

@@ -14,6 +14,7 @@ use super::engine::{Claim, Engine, Entered};
 use super::fingerprint::is_absence;
 use super::footprint::Footprint;
 use super::pending::Progress;
+use super::plan::SlotOf;
 use super::reserve::{INLINE_BYTES_MAX, PromisedInodes};
 use super::store::Store;
 use super::takeback::{Since, take_back};
@@ -178,17 +179,26 @@ fn record(
     transaction: Arc<Transaction>,
     request: Request<'_>,
 ) -> Result<CommitOutcome> {
-    let (engine, store) = (entered.engine().clone(), entered.store.clone());
-    let (engine, store) = (&*engine, &*store);
+    let (engine, shared_store) = (entered.engine().clone(), entered.store.clone());
+    let (engine, store) = (&*engine, &*shared_store);
     if store.pending.lock().is_moved_by(&transaction.change) {
         engine.checkpoint_of(store)?;
     }
     let entries = request.sealed.change_set().entries();
     let bytes = transaction.payload().len();
+    let strict = request.options.strict;
+    let is_applied_later = request.options.acknowledge == Acknowledge::Durable && !strict;
+    let ahead = match is_applied_later {
+        true => None,
+        false => engine.make_ahead(&shared_store, &transaction),
+    };
     let write = |batch: &[Arc<Transaction>]| append(engine, store, batch);
     let sequence = match store.group.commit(transaction.clone(), bytes, &write) {
         Ok(sequence) => sequence,
         Err(error) => {
+            if let Some(ahead) = ahead {
+                ahead.stop();
+            }
             return Err(unrecorded(
                 engine,
                 store,
@@ -205,7 +215,7 @@ fn record(
         entries,
         displaced,
     };
-    if request.options.acknowledge == Acknowledge::Durable && !request.options.strict {
+    if is_applied_later {
         finish(request.sealed, &id.to_string());
         engine.defer(Job::Apply(Deferred {
             sequence,
@@ -215,13 +225,9 @@ fn record(
         }));
         return Ok(CommitOutcome::Applied(info(Vec::new())));
     }
-    match apply(
-        engine,
-        store,
-        sequence,
-        &transaction,
-        request.options.strict,
-    ) {
+    let made_ahead = ahead.map(|ahead| ahead.finish()).unwrap_or_default();
+    let manner = Manner { strict, made_ahead };
+    match apply(engine, store, sequence, &transaction, manner) {
         Ok(Ended::Applied(displaced)) => {
             finish(request.sealed, &id.to_string());
             Ok(CommitOutcome::Applied(info(displaced)))
@@ -239,6 +245,15 @@ fn record(
     }
 }
 
+/// How a transaction is applied.
+#[derive(Default)]
+pub(super) struct Manner {
+    /// Whether the first meeting with somebody else has it taken back.
+    pub(super) strict: bool,
+    /// The slots in which the new version stands already.
+    pub(super) made_ahead: Vec<SlotOf>,
+}
+
 /// What applying came to.
 pub(super) enum Ended {
     /// It is in the directory, and this is what somebody else wrote meanwhile.
@@ -253,10 +268,11 @@ pub(super) fn apply(
     store: &Store,
     sequence: u64,
     transaction: &Transaction,
-    strict: bool,
+    manner: Manner,
 ) -> Result<Ended> {
     let mut applier = store.applier(engine.root(), transaction);
-    applier.strict = strict;
+    applier.strict = manner.strict;
+    applier.made_ahead = manner.made_ahead.into_iter().collect();
     let ended = applier.run();
     let applied = std::mem::take(&mut applier.applied);
     match ended {

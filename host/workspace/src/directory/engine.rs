@@ -15,6 +15,7 @@ use vfs::reserved::STORE_NAME;
 use vfs::{Digest, DirectoryBase, Name};
 
 use super::ability::Ability;
+use super::ahead::Ahead;
 use super::folder::StoreFolder;
 use super::footprint::Footprint;
 use super::lease::Lease;
@@ -22,6 +23,7 @@ use super::place::{self, Locator};
 use super::reserve::PromisedInodes;
 use super::store::Store;
 use super::timeline::Timeline;
+use super::transaction::Transaction;
 use super::worker::{Job, Worker};
 use crate::audit::{AuditLimits, AuditLog};
 use crate::change::ChangeId;
@@ -31,6 +33,9 @@ use crate::workspace::WorkspaceOptions;
 
 /// Time between two attempts at a lock that another process holds.
 const LOCK_RETRY_MS: u64 = 5;
+
+/// New files from which on another thread is asked to make them: with fewer it wakes up too late.
+const AHEAD_FILES_MIN: usize = 8;
 
 /// Commits after which the turn is given up for a moment, so that other processes get it too.
 const TURN_COMMITS_MAX: usize = 1024;
@@ -42,6 +47,8 @@ pub(crate) struct Engine {
     pub(super) ids: Arc<dyn IdSource>,
     pub(super) boot: Option<[u8; 16]>,
     lock_wait_ms_max: u64,
+    /// Whether it may start threads of its own.
+    threads: bool,
     state: Mutex<State>,
     changed: Condvar,
     /// Held by the thread that waits for the other processes.
@@ -50,6 +57,7 @@ pub(crate) struct Engine {
     transactions_count: AtomicU64,
     appliers: OnceLock<Option<Worker>>,
     checkpointers: OnceLock<Option<Worker>>,
+    makers: OnceLock<Option<Worker>>,
     audit: Arc<AuditLog>,
     lease: Mutex<Option<Lease>>,
     locator: Option<Arc<dyn Locator>>,
@@ -113,6 +121,7 @@ impl Engine {
             ids: options.ids.clone(),
             boot: options.boot,
             lock_wait_ms_max: options.limits.lock_wait_ms_max,
+            threads: options.threads,
             audit: AuditLog::detached(AuditLimits::default(), options.clock.clone()),
             state: Mutex::default(),
             changed: Condvar::new(),
@@ -121,6 +130,7 @@ impl Engine {
             transactions_count: AtomicU64::new(0),
             appliers: OnceLock::new(),
             checkpointers: OnceLock::new(),
+            makers: OnceLock::new(),
             lease: Mutex::default(),
             locator,
         });
@@ -379,13 +389,27 @@ impl Engine {
         Duration::from_millis(self.lock_wait_ms_max)
     }
 
+    /// Begins to make the new files of a transaction, when that is worth while.
+    pub(super) fn make_ahead(
+        &self,
+        store: &Arc<Store>,
+        transaction: &Arc<Transaction>,
+    ) -> Option<Arc<Ahead>> {
+        let count_min = if self.threads { AHEAD_FILES_MIN } else { 1 };
+        let ahead = Ahead::of(store, transaction, count_min)?;
+        self.defer(Job::MakeAhead(ahead.clone()));
+        Some(ahead)
+    }
+
     /// Has something done by a thread of its own, or does it here when there is none.
     pub(super) fn defer(&self, job: Job) {
         let worker = match &job {
             Job::Apply(_) => &self.appliers,
             Job::Checkpoint(_) => &self.checkpointers,
+            Job::MakeAhead(_) => &self.makers,
         };
-        let refused = match worker.get_or_init(Worker::start) {
+        let start = || self.threads.then(Worker::start).flatten();
+        let refused = match worker.get_or_init(start) {
             Some(worker) => worker.hand_over(job).err(),
             None => Some(job),
         };

@@ -12,7 +12,7 @@ use vfs::Name;
 use super::ability::Ability;
 use super::fingerprint::is_same_renamed;
 use super::folder::{FILE_MODE, name};
-use super::reserve::Reserve;
+use super::reserve::{Reserve, with_reserve};
 
 /// Bytes copied at once.
 const STEP_BYTES: usize = 256 << 10;
@@ -155,10 +155,7 @@ impl Mover<'_> {
     /// Does one thing that takes room on the disk, with the reserve when there is none otherwise. It
     /// must be one that does nothing when it fails.
     pub(super) fn room<T>(&self, act: impl Fn() -> io::Result<T>) -> io::Result<T> {
-        match act() {
-            Err(error) if self.reserve.release(&error) => act(),
-            done => done,
-        }
+        with_reserve(Some(self.reserve), act)
     }
 
     fn gently(&self) -> RenameMode {

@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 
 use store::disk::Fingerprint;
-use vfs::{Kind, VPath};
+use vfs::{Kind, Name, VPath};
 
 use super::transaction::{Content, Transaction};
 use crate::change::{Arrival, Change, Departure, Version, is_made_anew};
@@ -57,10 +57,34 @@ pub(super) struct Item<'a> {
 }
 
 /// Which slot of a transaction.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum SlotOf {
     Arrival(usize),
     Update(usize),
+}
+
+impl<'a> Item<'a> {
+    /// The new object that a transaction puts into a slot.
+    pub(super) fn of(transaction: &'a Transaction, slot: SlotOf) -> Self {
+        let change = &*transaction.change;
+        let (after, content) = match slot {
+            SlotOf::Arrival(index) => (&change.arrivals[index].after, &transaction.arrivals[index]),
+            SlotOf::Update(index) => (&change.updates[index].after, &transaction.updates[index].1),
+        };
+        Self {
+            after,
+            content,
+            slot,
+        }
+    }
+
+    /// The name of its slot.
+    pub(super) fn slot_name(&self, transaction: &Transaction) -> Name {
+        match self.slot {
+            SlotOf::Arrival(index) => transaction.arrival_slot(index),
+            SlotOf::Update(index) => transaction.update_slot(index),
+        }
+    }
 }
 
 /// All steps of a transaction.
@@ -87,13 +111,10 @@ pub(super) fn steps(transaction: &Transaction) -> Vec<Step<'_>> {
         })
         .chain(arrivals().map(|(index, arrival)| put_down(transaction, index, arrival)))
         .chain(updates.map(|(index, update)| {
-            let (seen, content) = &transaction.updates[index];
-            let item = Item {
-                after: &update.after,
-                content,
-                slot: SlotOf::Update(index),
+            let action = Action::Exchange {
+                seen: transaction.updates[index].0,
+                item: Item::of(transaction, SlotOf::Update(index)),
             };
-            let action = Action::Exchange { seen: *seen, item };
             Step {
                 path: &update.path,
                 stood: &update.source,
@@ -119,11 +140,7 @@ fn put_down<'a>(transaction: &'a Transaction, index: usize, arrival: &'a Arrival
     let change = &*transaction.change;
     let action = match &arrival.moved_from {
         _ if is_made_anew(arrival) => {
-            let item = Item {
-                after: &arrival.after,
-                content: &transaction.arrivals[index],
-                slot: SlotOf::Arrival(index),
-            };
+            let item = Item::of(transaction, SlotOf::Arrival(index));
             match replaced(change, &arrival.path) {
                 Some(departure) => Action::Exchange {
                     seen: transaction.departures[departure],

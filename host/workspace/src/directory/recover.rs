@@ -111,6 +111,7 @@ impl Store {
             transaction,
             walker: Walker::new(root),
             strict: false,
+            made_ahead: HashSet::new(),
             applied: Applied::default(),
         }
     }

@@ -130,6 +130,18 @@ fn is_impossible(error: &io::Error) -> bool {
     )
 }
 
+/// Does one thing that takes room on the disk, with the reserve when there is none otherwise. It must
+/// be one that does nothing when it fails.
+pub(super) fn with_reserve<T>(
+    reserve: Option<&Reserve>,
+    act: impl Fn() -> io::Result<T>,
+) -> io::Result<T> {
+    match act() {
+        Err(error) if reserve.is_some_and(|reserve| reserve.release(&error)) => act(),
+        done => done,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use store::disk::fault::{Fault, FaultPlan};

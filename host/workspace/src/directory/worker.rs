@@ -1,11 +1,13 @@
-//! Threads that do what no caller waits for: one applies transactions that were acknowledged when they
-//! were recorded, another empties the journal when that is due. They are two, because a checkpoint
-//! waits for what is yet to be applied.
+//! Threads of the engine: one applies transactions that were acknowledged when they were recorded,
+//! another empties the journal when that is due, a third makes new files while their record is on its
+//! way. They are three, because a checkpoint waits for what is yet to be applied, and a caller for the
+//! files.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 
-use super::commit::apply;
+use super::ahead::Ahead;
+use super::commit::{Manner, apply};
 use super::engine::{Claim, Engine, Entered};
 use super::transaction::Transaction;
 
@@ -22,6 +24,7 @@ pub(super) struct Deferred {
 pub(super) enum Job {
     Apply(Deferred),
     Checkpoint(Arc<Engine>),
+    MakeAhead(Arc<Ahead>),
 }
 
 /// The way to the thread, which ends when this is dropped and nothing is left to do.
@@ -51,6 +54,7 @@ impl Job {
         match self {
             Self::Apply(deferred) => deferred.run(),
             Self::Checkpoint(engine) => drop(engine.checkpoint()),
+            Self::MakeAhead(ahead) => ahead.work(),
         }
     }
 }
@@ -64,7 +68,7 @@ impl Deferred {
             &store,
             self.sequence,
             &self.transaction,
-            false,
+            Manner::default(),
         ));
     }
 }

@@ -195,9 +195,21 @@ impl Host {
 
     /// The same; `None` when not even the directory can be described.
     pub(crate) fn try_open(root: Arc<dyn Dir>, who: &str, boot: Option<[u8; 16]>) -> Option<Self> {
+        Self::make(root, who, boot, true)
+    }
+
+    /// The same for one that `threads` of its own help. Without them it makes even a single new file
+    /// before the record is written, as threads do with many.
+    pub(crate) fn make(
+        root: Arc<dyn Dir>,
+        who: &str,
+        boot: Option<[u8; 16]>,
+        threads: bool,
+    ) -> Option<Self> {
         let workspace = Workspace::new(WorkspaceOptions {
             ids: Arc::new(NamedIds::new(who)),
             boot,
+            threads,
             ..WorkspaceOptions::default()
         });
         let base = workspace.directory(root, "file:///rig").ok()?;

@@ -50,6 +50,8 @@ pub(crate) struct Workload {
     pub(crate) disk: CrashDisk,
     pub(crate) commits: Vec<Commit>,
     pub(crate) boot: Option<[u8; 16]>,
+    /// Without them new files are made before the record is written.
+    pub(crate) threads: bool,
     pub(crate) label: String,
     pub(crate) entry_order: EntryOrder,
 }
@@ -82,6 +84,7 @@ impl Workload {
             commits: commits.collect(),
             disk: rig::prepared(START, options),
             boot: Some([1; 16]),
+            threads: seed.is_multiple_of(2),
             label: format!("workload {seed}"),
             entry_order,
         }
@@ -102,6 +105,7 @@ impl Workload {
             disk: rig::prepared(files, options),
             commits: sessions.iter().map(commit).collect(),
             boot: Some([1; 16]),
+            threads: true,
             label: label.to_owned(),
             entry_order: options.entry_order,
         }
@@ -110,7 +114,7 @@ impl Workload {
     /// Does all of it on a disk, or as much as the disk lets it; `applied` is told of each commit.
     pub(crate) fn run(&self, root: Arc<dyn Dir>, applied: &mut dyn FnMut()) -> Reached {
         let mut reached = Reached::default();
-        let Some(host) = Host::try_open(root, "worker", self.boot) else {
+        let Some(host) = Host::make(root, "worker", self.boot, self.threads) else {
             return reached;
         };
         for commit in &self.commits {

@@ -36,8 +36,13 @@ pub(super) fn after(start: &CrashDisk, change: Change) -> Nodes {
 }
 
 /// Commits, and looks at what there is before anything is closed.
-fn commit(stage: &Stage, change: Change, before: &Nodes, after: &Nodes) -> Promise {
-    let host = Host::open(stage.root(), "one", None);
+fn commit(
+    stage: &Stage,
+    threads: bool,
+    change: Change,
+    (before, after): (&Nodes, &Nodes),
+) -> Promise {
+    let host = Host::make(stage.root(), "one", None, threads).expect("describes the directory");
     let session = host.begin();
     assert_eq!(session.id(), SESSION);
     change(&session).expect("the session takes it");
@@ -81,10 +86,14 @@ fn commit(stage: &Stage, change: Change, before: &Nodes, after: &Nodes) -> Promi
 }
 
 fn sweep(start: &CrashDisk, change: Change, ways: &[Way]) -> Counts {
+    sweep_with(start, true, change, ways)
+}
+
+fn sweep_with(start: &CrashDisk, threads: bool, change: Change, ways: &[Way]) -> Counts {
     let (before, after) = (visible(&rig::nodes(start)), after(start, change));
     let case = Case {
         start,
-        act: &|stage| commit(stage, change, &before, &after),
+        act: &|stage| commit(stage, threads, change, (&before, &after)),
         unharmed: Promise::Done,
         before: &before,
         after: &after,
@@ -119,6 +128,15 @@ fn a_commit_with_moves() {
         distinct_ways(),
     );
     check(sweep(&start, change, &ways), 150, &ways);
+}
+
+#[test]
+fn a_commit_whose_files_are_made_while_it_is_recorded() {
+    let (start, ways) = (
+        rig::prepared(BEFORE, CrashOptions::default()),
+        distinct_ways(),
+    );
+    check(sweep_with(&start, false, change, &ways), 150, &ways);
 }
 
 #[test]

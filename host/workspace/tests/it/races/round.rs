@@ -159,17 +159,31 @@ pub(crate) fn against(start: &CrashDisk, target: &Target<'_>, acts: &[Act]) -> O
         }
     };
     let mut counts = Counts::default();
-    for act in acts {
+    for (number, act) in acts.iter().enumerate() {
         for strict in [false, true] {
+            let manner = Manner {
+                act: *act,
+                strict,
+                threads: strict != number.is_multiple_of(2),
+            };
             let mut calls = 0..;
             while calls
                 .next()
-                .is_some_and(|at| round(start, target, *act, strict, at, &after, &mut counts))
+                .is_some_and(|at| round(start, target, manner, at, &after, &mut counts))
             {
             }
         }
     }
     Some(counts)
+}
+
+/// How a race is run.
+#[derive(Clone, Copy)]
+struct Manner {
+    act: Act,
+    strict: bool,
+    /// Without them new files are made before the record is written.
+    threads: bool,
 }
 
 /// What came of one race, as far as its parts look at it.
@@ -191,15 +205,14 @@ struct Race<'a> {
 fn round(
     start: &CrashDisk,
     target: &Target<'_>,
-    act: Act,
-    strict: bool,
+    manner: Manner,
     at: u64,
     after: &Nodes,
     counts: &mut Counts,
 ) -> bool {
     let (disk, outsider) = (start.fork(), Outsider::new(at));
     let before = rig::nodes(&disk);
-    let race = run(&disk, &outsider, target, (act, strict, at), &before);
+    let race = run(&disk, &outsider, target, (manner, at), &before);
     race.check_nothing_lost();
     let expected = match race.is_done(&before, counts) {
         true => after,
@@ -224,10 +237,16 @@ fn run<'a>(
     disk: &CrashDisk,
     outsider: &Arc<Outsider>,
     target: &'a Target<'a>,
-    (act, strict, at): (Act, bool, u64),
+    (manner, at): (Manner, u64),
     before: &Nodes,
 ) -> Race<'a> {
-    let host = Host::open(ActingDir::wrap(disk.root(), outsider.hook()), "racer", None);
+    let Manner {
+        act,
+        strict,
+        threads,
+    } = manner;
+    let root = ActingDir::wrap(disk.root(), outsider.hook());
+    let host = Host::make(root, "racer", None, threads).expect("describes the directory");
     let session = host.begin();
     target.change.run(&session);
     *outsider.deed.lock() = Some(Deed::new(act, disk.root(), target.path));
