@@ -34,6 +34,7 @@ mod takeback;
 
 mod group;
 mod pending;
+mod spares;
 mod store;
 
 mod checkpoint;
@@ -54,4 +55,5 @@ pub(crate) use engine::Engine;
 pub(crate) use folder::{ensure, remove_tree};
 pub use place::Locator;
 pub(crate) use preview::preview;
+pub(crate) use spares::SPARE_PREFIX;
 pub(crate) use view::View;

@@ -43,6 +43,7 @@ impl Ahead {
         if waiting.len() < count_min {
             return None;
         }
+        store.spares.want(waiting.len());
         // Taken from the end: the first step finds its file first.
         waiting.reverse();
         let state = State {
@@ -97,10 +98,11 @@ impl Ahead {
     fn make(&self, slot: SlotOf) -> bool {
         let item = Item::of(&self.transaction, slot);
         let making = Making {
-            staging: &*self.store.folder.staging,
+            staging: &self.store.folder.staging,
             transaction: &self.transaction,
             // It is for what is recorded.
             reserve: None,
+            spares: Some(&self.store.spares),
         };
         let name = item.slot_name(&self.transaction);
         let made = making.make(&item, &name);

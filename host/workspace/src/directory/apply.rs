@@ -326,9 +326,10 @@ impl Applier<'_> {
         slot: &Name,
     ) -> Result<(), Halt> {
         let making = Making {
-            staging: &**self.mover.staging,
+            staging: self.mover.staging,
             transaction: self.transaction,
             reserve: Some(self.mover.reserve),
+            spares: None,
         };
         making.make(item, slot).map_err(|error| failed(step, error))
     }

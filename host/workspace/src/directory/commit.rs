@@ -48,8 +48,8 @@ pub(crate) fn commit(engine: &Arc<Engine>, request: Request<'_>) -> Result<Commi
     }
     let entered = engine.enter()?;
     engine.audit_ready(&entered.store)?;
-    let store = entered.store.clone();
-    let store = &*store;
+    let shared_store = entered.store.clone();
+    let store = &*shared_store;
     let mut claim = engine.claim(footprint(&request))?;
     let Validated {
         conflicts,
@@ -71,6 +71,9 @@ pub(crate) fn commit(engine: &Arc<Engine>, request: Request<'_>) -> Result<Commi
         }
     }
     let outcome = record(entered, claim, transaction, request);
+    if store.spares.claim_filling() {
+        engine.defer(Job::MakeSpares(engine.clone(), shared_store.clone()));
+    }
     if is_due(store) {
         engine.defer(Job::Checkpoint(engine.clone()));
     }

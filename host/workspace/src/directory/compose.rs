@@ -17,7 +17,7 @@ use crate::registry::Origin;
 use crate::workspace::Workspace;
 
 /// Permissions of a new file, less the umask.
-const FILE_MODE: u32 = 0o644;
+pub(super) const FILE_MODE: u32 = 0o644;
 const EXECUTABLE_MODE: u32 = 0o755;
 /// A content up to this size is in the record.
 const INLINE_BYTES_MAX: u64 = 1 << 20;

@@ -401,12 +401,28 @@ impl Engine {
         Some(ahead)
     }
 
+    /// Makes spare files for the next commit, unless another process wrote to the store meanwhile.
+    pub(super) fn make_spares(self: &Arc<Self>, store: &Arc<Store>) {
+        let entered = self.enter();
+        let is_ours = entered.is_ok_and(|entered| {
+            let is_ours = Arc::ptr_eq(&entered.store, store);
+            if is_ours {
+                let number = self.transaction_id(store);
+                store.spares.fill(&*store.folder.staging, number);
+            }
+            is_ours
+        });
+        if !is_ours {
+            store.spares.give_up_filling();
+        }
+    }
+
     /// Has something done by a thread of its own, or does it here when there is none.
     pub(super) fn defer(&self, job: Job) {
         let worker = match &job {
             Job::Apply(_) => &self.appliers,
             Job::Checkpoint(_) => &self.checkpointers,
-            Job::MakeAhead(_) => &self.makers,
+            Job::MakeAhead(_) | Job::MakeSpares(..) => &self.makers,
         };
         let start = || self.threads.then(Worker::start).flatten();
         let refused = match worker.get_or_init(start) {
@@ -455,6 +471,7 @@ impl Engine {
         let Some(store) = self.state.get_mut().store.take() else {
             return Ok(());
         };
+        store.spares.clear(&*store.folder.staging);
         if store.pending.lock().committed.is_empty() {
             return Ok(());
         }

@@ -1,6 +1,7 @@
 //! Making new files and links in slots of the staging folder.
 
 use std::io;
+use std::sync::Arc;
 
 use store::disk::Dir;
 use vfs::Name;
@@ -8,16 +9,19 @@ use vfs::Name;
 use super::compose::finish;
 use super::plan::Item;
 use super::reserve::{Reserve, with_reserve};
+use super::spares::Spares;
 use super::transaction::{Content, Transaction};
 use crate::change::Version;
 
 /// What makes the new objects of one transaction.
 #[derive(Debug)]
 pub(super) struct Making<'a> {
-    pub(super) staging: &'a dyn Dir,
+    pub(super) staging: &'a Arc<dyn Dir>,
     pub(super) transaction: &'a Transaction,
     /// The room that may be used when there is no other.
     pub(super) reserve: Option<&'a Reserve>,
+    /// Files that may become new ones.
+    pub(super) spares: Option<&'a Spares>,
 }
 
 impl Making<'_> {
@@ -30,8 +34,15 @@ impl Making<'_> {
             }
             (Version::File { modified, .. }, Content::Inline { mode, range }) => {
                 let bytes = self.transaction.inline(range);
-                let file = with_reserve(reserve, || staging.create(slot, mode.bits))?;
-                with_reserve(reserve, || file.write_at(bytes, 0))?;
+                let spare = |spares: &Spares| spares.put(staging, (slot, *mode), bytes);
+                let file = match self.spares.and_then(spare) {
+                    Some(file) => file,
+                    None => {
+                        let file = with_reserve(reserve, || staging.create(slot, mode.bits))?;
+                        with_reserve(reserve, || file.write_at(bytes, 0))?;
+                        file
+                    }
+                };
                 finish(&*file, *mode, *modified)
             }
             _ => Ok(()),

@@ -15,6 +15,7 @@ use super::group::Group;
 use super::marks::{AppliedMark, Head};
 use super::pending::Pending;
 use super::reserve::Reserve;
+use super::spares::Spares;
 use super::transaction::Transaction;
 use crate::error::StoreError;
 use crate::ids::IdSource;
@@ -44,6 +45,7 @@ pub(super) struct Store {
     next_sequence: AtomicU64,
     used_bytes: AtomicU64,
     pub(super) mark: AppliedMark,
+    pub(super) spares: Spares,
     /// Which folder and which journal these are: somebody may take them away.
     place: (Fingerprint, Fingerprint),
     poisoned: AtomicBool,
@@ -150,6 +152,7 @@ impl Store {
         Ok(Self {
             ability: ability.map_err(|error| StoreError::io("staging", error))?,
             reserve: Reserve::open(&*folder.dir)?,
+            spares: Spares::default(),
             mark: AppliedMark::open(&*folder.dir, boot)?,
             next_sequence: AtomicU64::new(journal.next_sequence()),
             used_bytes: AtomicU64::new(journal.current().used_bytes()),

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Sender, channel};
 use super::ahead::Ahead;
 use super::commit::{Manner, apply};
 use super::engine::{Claim, Engine, Entered};
+use super::store::Store;
 use super::transaction::Transaction;
 
 /// A recorded transaction that is yet to be applied, with the rights to do so.
@@ -25,6 +26,7 @@ pub(super) enum Job {
     Apply(Deferred),
     Checkpoint(Arc<Engine>),
     MakeAhead(Arc<Ahead>),
+    MakeSpares(Arc<Engine>, Arc<Store>),
 }
 
 /// The way to the thread, which ends when this is dropped and nothing is left to do.
@@ -55,6 +57,7 @@ impl Job {
             Self::Apply(deferred) => deferred.run(),
             Self::Checkpoint(engine) => drop(engine.checkpoint()),
             Self::MakeAhead(ahead) => ahead.work(),
+            Self::MakeSpares(engine, store) => engine.make_spares(&store),
         }
     }
 }

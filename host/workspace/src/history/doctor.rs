@@ -15,6 +15,7 @@ use super::retention::objects_of;
 use super::shelf::{CHANGES_NAME, Shelf, is_damage};
 use super::{Catalog, History};
 use crate::change::{ChangeFile, ChangeId};
+use crate::directory::SPARE_PREFIX;
 use crate::objects::{OBJECTS_NAME, ObjectError, Scanned, UNFINISHED_SUFFIX};
 
 /// The file of the store that says which store it is.
@@ -302,6 +303,9 @@ impl History {
             Err(error) => return Err(failed(error)),
         };
         for item in staging.list(FOLDER_ENTRIES_MAX).map_err(failed)?.items {
+            if item.name.starts_with(SPARE_PREFIX) {
+                continue;
+            }
             let place = format!("{STAGING_NAME}/{}", item.name);
             report.add(FindingKind::Leftover, place, "no commit is under way");
         }
