@@ -18,6 +18,7 @@ mod races;
 mod rig;
 mod scene;
 mod sessions;
+mod spares;
 mod threads;
 mod views;
 mod waiting;
