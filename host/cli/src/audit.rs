@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use workspace::audit::{
-    AuditEntry, AuditError, AuditFault, AuditFilter, AuditLog, AuditPageRequest, AuditVerdict,
+    AuditEntry, AuditError, AuditFault, AuditFilter, AuditPageRequest, AuditReader, AuditVerdict,
     ExportFormat, LineFault,
 };
 
@@ -14,6 +14,7 @@ use crate::args::{AuditCommand, AuditFilterArgs, BaseArgs, ExportAs};
 use crate::base::OpenBase;
 use crate::exit::{Code, Failure};
 use crate::history::{CANDIDATES_MAX, before_now, one_session};
+use crate::kept::Kept;
 use crate::output::{Answer, Output, listing};
 use crate::units;
 
@@ -91,21 +92,28 @@ fn row(entry: &OperationDocument) -> Vec<String> {
     vec![time, session, operation, outcome, bytes, path]
 }
 
-/// The log of a base that has one; `None` where nothing was ever done.
-fn open(args: &BaseArgs, command: &str) -> Result<(OpenBase, Option<Arc<AuditLog>>), Failure> {
+/// The log of a base that has one; nothing where nothing was ever done.
+fn open(args: &BaseArgs, command: &str) -> Result<(OpenBase, Kept<Option<AuditReader>>), Failure> {
     let base = OpenBase::find(args, command)?;
-    if !base.has_store() {
-        return Ok((base, None));
-    }
-    // The log has its place once the store is open.
-    base.store()?;
-    let log = base.handle.audit().cloned();
-    Ok((base, log))
+    let kept = match base.has_store() {
+        true => base.kept_audit()?,
+        false => Kept {
+            value: None,
+            is_unwritten: false,
+            note: String::new(),
+        },
+    };
+    Ok((base, kept))
 }
 
 fn log(base: &BaseArgs, args: &AuditFilterArgs, limit: usize) -> Result<Answer, Failure> {
-    let (_base, log) = open(base, "audit log")?;
-    let filter = filter(args, log.as_deref())?;
+    let (
+        _base,
+        Kept {
+            value: log, note, ..
+        },
+    ) = open(base, "audit log")?;
+    let filter = filter(args, log.as_ref())?;
     let mut last: VecDeque<AuditEntry> = VecDeque::new();
     let mut after = Some(0);
     while let (Some(log), Some(from)) = (&log, after) {
@@ -120,11 +128,16 @@ fn log(base: &BaseArgs, args: &AuditFilterArgs, limit: usize) -> Result<Answer, 
         last.drain(..surplus);
         after = page.next;
     }
-    Ok(operations(&last))
+    Ok(operations(&last).note(note))
 }
 
 fn verify(args: &BaseArgs) -> Result<Answer, Failure> {
-    let (base, log) = open(args, "audit verify")?;
+    let (
+        base,
+        Kept {
+            value: log, note, ..
+        },
+    ) = open(args, "audit verify")?;
     let Some(log) = log else {
         return Err(Failure::no_history(base.name()));
     };
@@ -145,12 +158,13 @@ fn verify(args: &BaseArgs) -> Result<Answer, Failure> {
     };
     let (lines, losses) = (document.lines_count, document.losses_count);
     let good = format!("{lines} lines are as they were written, {losses} of them tell of a loss\n");
-    Ok(match &document.fault {
+    let answer = match &document.fault {
         None => Answer::object(good, &document),
         Some(fault) => {
             Answer::object(format!("{good}tampered with: {fault}\n"), &document).code(Code::Failed)
         }
-    })
+    };
+    Ok(answer.note(note))
 }
 
 /// What is wrong with a log, in words.
@@ -182,7 +196,12 @@ fn export(
     form: ExportAs,
     output: &Arc<Output>,
 ) -> Result<Answer, Failure> {
-    let (_base, log) = open(base, "audit export")?;
+    let (
+        _base,
+        Kept {
+            value: log, note, ..
+        },
+    ) = open(base, "audit export")?;
     let Some(log) = log else {
         return Ok(Answer::printed());
     };
@@ -197,10 +216,10 @@ fn export(
         Err(AuditError::Sink { source }) if source.kind() == io::ErrorKind::BrokenPipe => {}
         exported => drop(exported.map_err(|error| Failure::audit(&error))?),
     }
-    Ok(Answer::printed())
+    Ok(Answer::printed().note(note))
 }
 
-fn filter(args: &AuditFilterArgs, log: Option<&AuditLog>) -> Result<AuditFilter, Failure> {
+fn filter(args: &AuditFilterArgs, log: Option<&AuditReader>) -> Result<AuditFilter, Failure> {
     let session = match (&args.session, log) {
         (Some(session), Some(log)) => {
             let known = log.sessions(session, CANDIDATES_MAX + 1);

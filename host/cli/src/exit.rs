@@ -404,6 +404,12 @@ fn plain(error: &std::io::Error) -> String {
     }
 }
 
+/// Whether a store could not be opened because nothing can be written there.
+pub(crate) fn is_unwritable(error: &(dyn Error + 'static)) -> bool {
+    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    io_cause(error).is_some_and(|it| matches!(it.kind(), PermissionDenied | ReadOnlyFilesystem))
+}
+
 fn io_cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a std::io::Error> {
     let mut cause = Some(error);
     while let Some(error) = cause {

@@ -14,6 +14,7 @@ use workspace::history::{LogFilter, Retention, VersionSelector, Versions};
 use crate::args::{BaseArgs, HistoryCommand, HistoryGcArgs, HistoryLogArgs};
 use crate::base::OpenBase;
 use crate::exit::{Code, Failure};
+use crate::kept::Kept;
 use crate::output::{Answer, change, listing, sections};
 use crate::system::SystemClock;
 use crate::units;
@@ -73,7 +74,11 @@ fn log(args: &HistoryLogArgs) -> Result<Answer, Failure> {
     if !base.has_store() {
         return Ok(Answer::listing("", &[] as &[LoggedChange]).note(nothing(&base, args)));
     }
-    let history = base.history()?;
+    let Kept {
+        value: history,
+        note: unwritten,
+        ..
+    } = base.kept_history()?;
     let session = match &args.session {
         None => None,
         Some(session) => {
@@ -112,7 +117,8 @@ fn log(args: &HistoryLogArgs) -> Result<Answer, Failure> {
             "{file} is damaged and left out; session-fs doctor tells more\n"
         ));
     }
-    Ok(Answer::listing(listing(&titles, &rows), &changes).note(note))
+    let answer = Answer::listing(listing(&titles, &rows), &changes);
+    Ok(answer.note(unwritten).note(note))
 }
 
 /// The session that a beginning of an id means, of those that begin so. One that is not known
@@ -194,18 +200,27 @@ pub(crate) fn before_now(span: Duration) -> Timestamp {
 
 fn show(base: &BaseArgs, id: &str) -> Result<Answer, Failure> {
     let base = OpenBase::find(base, "history show")?;
-    let shown = base.history()?.show(id);
+    let Kept {
+        value: history,
+        note,
+        ..
+    } = base.kept_history()?;
+    let shown = history.show(id);
     let (id, file) = shown.map_err(|error| Failure::history(&error))?;
     let document = ChangeDocument::new(&id, &file);
     let mut text = sections(&[document.section()]);
     text.push_str(&change(&document.entries));
-    Ok(Answer::object(text, &document))
+    Ok(Answer::object(text, &document).note(note))
 }
 
 fn versions(base: &BaseArgs, path: &VPath) -> Result<Answer, Failure> {
     let base = OpenBase::find(base, "history versions")?;
-    let Versions { versions, horizon } = base
-        .history()?
+    let Kept {
+        value: history,
+        note: unwritten,
+        ..
+    } = base.kept_history()?;
+    let Versions { versions, horizon } = history
         .versions(path)
         .map_err(|error| Failure::history(&error))?;
     if versions.is_empty() {
@@ -229,7 +244,8 @@ fn versions(base: &BaseArgs, path: &VPath) -> Result<Answer, Failure> {
         0 | 1 => String::new(),
         horizon => format!("nothing is known of generations before {horizon}\n"),
     };
-    Ok(Answer::listing(listing(&titles, &rows), &documents).note(note))
+    let answer = Answer::listing(listing(&titles, &rows), &documents);
+    Ok(answer.note(unwritten).note(note))
 }
 
 fn diff(
@@ -238,7 +254,11 @@ fn diff(
     path: Option<&VPath>,
 ) -> Result<Answer, Failure> {
     let base = OpenBase::find(base, "history diff")?;
-    let history = base.history()?;
+    let Kept {
+        value: history,
+        note,
+        ..
+    } = base.kept_history()?;
     let (older, newer) = match newer {
         Some(newer) => (older.clone(), newer.clone()),
         None => of_one(older)?,
@@ -254,7 +274,7 @@ fn diff(
         path: path.map(ToString::to_string),
         diff: diff.clone(),
     };
-    Ok(Answer::diff(diff, &document))
+    Ok(Answer::diff(diff, &document).note(note))
 }
 
 /// What one change did: from what it found to what it left.

@@ -18,6 +18,7 @@ mod units;
 
 mod base;
 mod conflict;
+mod kept;
 mod registry;
 
 mod audit;

@@ -156,15 +156,15 @@ fn durable_options(args: &MetadataArgs) -> DurableOptions {
 fn show(args: &SessionArgs) -> Result<Answer, Failure> {
     let found = Registry::open().find(&args.session, args.base.as_deref())?;
     let base = OpenBase::open(&found.base, "session show")?;
-    let summary = base.store()?.summary(&found.id);
-    let session = describe(&summary.map_err(|error| Failure::durable(&error))?);
+    let kept = base.kept_session(&found.id)?;
+    let session = describe(&kept.value);
     let mut document = ShowDocument {
         session,
         changes: None,
         savepoints: None,
     };
     let mut text = sections(&[document::section(&document.session)]);
-    if matches!(document.session.state, "open" | "settling") {
+    if !kept.is_unwritten && matches!(document.session.state, "open" | "settling") {
         let opened = base.session(&found.id)?;
         let savepoints = savepoints(&opened)?;
         for savepoint in &savepoints {
@@ -176,7 +176,7 @@ fn show(args: &SessionArgs) -> Result<Answer, Failure> {
         document.savepoints = Some(savepoints);
         document.changes = Some(changes);
     }
-    Ok(Answer::object(text, &document))
+    Ok(Answer::object(text, &document).note(kept.note))
 }
 
 fn savepoints(opened: &OpenSession) -> Result<Vec<Savepoint>, Failure> {
@@ -203,9 +203,8 @@ fn diff(args: &SessionArgs) -> Result<Answer, Failure> {
 fn log(args: &SessionArgs) -> Result<Answer, Failure> {
     let found = Registry::open().find(&args.session, args.base.as_deref())?;
     let base = OpenBase::open(&found.base, "session log")?;
-    // The log is there once the store was opened.
-    base.store()?;
-    let Some(log) = base.handle.audit() else {
+    let kept = base.kept_audit()?;
+    let Some(log) = kept.value else {
         return Err(Failure::new(Code::NotFound, "there is no log"));
     };
     let filter = AuditFilter {
@@ -218,7 +217,7 @@ fn log(args: &SessionArgs) -> Result<Answer, Failure> {
     };
     let page = log.read(&filter, request);
     let page = page.map_err(|error| Failure::audit(&error))?;
-    let answer = operations(&page.entries);
+    let answer = operations(&page.entries).note(kept.note);
     Ok(match page.next {
         None => answer,
         Some(_) => answer.note(format!(

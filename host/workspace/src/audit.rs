@@ -37,7 +37,7 @@ pub use self::export::ExportFormat;
 pub use self::line::{AuditEntry, LogEvent as AuditLogEvent};
 pub(crate) use self::observer::Life;
 pub use self::observer::{AuditObserver, AuditSubject};
-pub use self::read::{AuditFilter, AuditPage, AuditPageRequest};
+pub use self::read::{AuditFilter, AuditPage, AuditPageRequest, AuditReader};
 pub use self::retain::AuditRetention;
 pub use self::scan::LineFault;
 pub use self::verify::{AuditFault, AuditVerdict, Verified, verify_folder};

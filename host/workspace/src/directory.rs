@@ -43,6 +43,7 @@ mod recover;
 mod commit;
 mod engine;
 mod lease;
+mod peek;
 mod preview;
 
 mod timeline;
@@ -51,8 +52,9 @@ mod worker;
 
 pub use ability::Ability;
 pub(crate) use commit::commit;
-pub(crate) use engine::Engine;
-pub(crate) use folder::{ensure, remove_tree};
+pub(crate) use engine::{Engine, StoreAccess};
+pub(crate) use folder::{ensure, name, remove_tree};
+pub(crate) use peek::peek;
 pub use place::Locator;
 pub(crate) use preview::preview;
 pub(crate) use spares::SPARE_PREFIX;

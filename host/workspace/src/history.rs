@@ -34,6 +34,7 @@ pub use versions::{Availability, FileVersion, VersionContent, VersionSelector, V
 
 use self::catalog::{Catalog, PAGE_CHANGES_MAX, by_prefix};
 use self::index::Index;
+pub(crate) use self::shelf::CHANGES_NAME;
 use self::shelf::{Shelf, is_damage};
 use self::versions::{generation_of, is_id_prefix};
 use crate::change::{ChangeFile, ChangeId};
@@ -87,12 +88,35 @@ impl History {
     ///
     /// `Io`; `Limit` over `changes_max`.
     pub fn open(store: Arc<dyn Dir>, root: Arc<dyn Dir>, limits: HistoryLimits) -> Result<Self> {
-        let shelf = Shelf::open(&store, limits.changes_max, limits.change_bytes_max);
-        let shelf = shelf.map_err(|e| HistoryError::io(shelf::CHANGES_NAME, e))?;
-        let objects = Objects::open(&store);
-        let objects = objects.map_err(|e| HistoryError::io(crate::objects::OBJECTS_NAME, e))?;
         let index = Index::open(&store).map_err(|e| HistoryError::io(index::INDEX_NAME, e))?;
         let catalog = index.map_or_else(|| Catalog::Memory(Vec::new()), Catalog::Indexed);
+        Self::with(store, root, limits, catalog)
+    }
+
+    /// Opens the history in a store that is not to be written to, or cannot be. The index is left
+    /// alone and every change file read instead.
+    ///
+    /// # Errors
+    ///
+    /// As [`History::open`].
+    pub fn open_unwritten(
+        store: Arc<dyn Dir>,
+        root: Arc<dyn Dir>,
+        limits: HistoryLimits,
+    ) -> Result<Self> {
+        Self::with(store, root, limits, Catalog::Memory(Vec::new()))
+    }
+
+    fn with(
+        store: Arc<dyn Dir>,
+        root: Arc<dyn Dir>,
+        limits: HistoryLimits,
+        catalog: Catalog,
+    ) -> Result<Self> {
+        let shelf = Shelf::open(&store, limits.changes_max, limits.change_bytes_max);
+        let shelf = shelf.map_err(|e| HistoryError::io(CHANGES_NAME, e))?;
+        let objects = Objects::open(&store);
+        let objects = objects.map_err(|e| HistoryError::io(crate::objects::OBJECTS_NAME, e))?;
         let history = Self {
             store,
             root,

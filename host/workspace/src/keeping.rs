@@ -124,7 +124,7 @@ impl Workspace {
     }
 }
 
-fn directory(base: &BaseHandle) -> Result<&Arc<Engine>> {
+pub(crate) fn directory(base: &BaseHandle) -> Result<&Arc<Engine>> {
     match &base.target {
         Target::Directory(engine) => Ok(engine),
         Target::Memory(_) => Err(DurableError::MemoryBase {
@@ -174,7 +174,7 @@ fn outcome(engine: &Arc<Engine>, session: &str) -> Result<Option<ChangeId>> {
 
 /// Knows of commits what the journal and the history of a base say.
 #[derive(Debug)]
-struct EngineOutcomes(Arc<Engine>);
+pub(crate) struct EngineOutcomes(pub(crate) Arc<Engine>);
 
 impl Outcomes for EngineOutcomes {
     fn outcome(&self, session: &SessionId) -> std::io::Result<Option<ChangeId>> {

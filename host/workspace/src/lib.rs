@@ -46,6 +46,8 @@ mod workspace;
 
 mod keeping;
 
+mod reader;
+
 pub use base::{BaseHandle, BaseKind};
 pub use change::{Change, ChangeId};
 pub use commit::{
@@ -58,4 +60,5 @@ pub use history::{History, HistoryError, HistoryLimits};
 pub use ids::{CountingIds, IdSource};
 pub use limits::WorkspaceLimits;
 pub use objects::ObjectError;
+pub use reader::StoreReader;
 pub use workspace::{BeginOptions, Workspace, WorkspaceOptions};

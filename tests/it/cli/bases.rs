@@ -222,6 +222,36 @@ impl Nobody {
     fn base(&self) -> String {
         format!("--base={}", self.path("base").display())
     }
+
+    /// Where everything can be read and nothing written, what only reads is answered.
+    fn looks_at_a_store_of_somebody_else(&self, id: &str) {
+        let modes = |directory: u32, file: u32| {
+            let script = format!(
+                "find \"$0\" -type d -exec chmod {directory:o} {{}} + ; find \"$0\" -type f -exec chmod {file:o} {{}} +"
+            );
+            let store = self.path("base/.session-fs");
+            let done = Command::new("sh").args(["-c", &script]).arg(store).status();
+            assert!(done.expect("sh is there").success());
+        };
+        modes(0o555, 0o444);
+        let base = self.base();
+        for command in [
+            &["session", "list", &base][..],
+            &["session", "show", id],
+            &["audit", "verify", &base],
+            &["audit", "log", &base],
+            &["history", "log", &base],
+        ] {
+            let done = self.call(command).done();
+            done.assert_code(0)
+                .assert_says(&["cannot be written to, and is shown as it stands"]);
+        }
+        let refused = self.call(&["session", "commit", id]).done();
+        refused
+            .assert_code(5)
+            .assert_says(&["permission denied", "right to write"]);
+        modes(0o700, 0o600);
+    }
 }
 
 fn is_root() -> bool {
@@ -278,6 +308,7 @@ fn a_base_that_may_not_be_written_to_is_said_so_and_committed_to_later() {
             .assert_says(&["permission denied"]);
     }
     nobody.mode("base/.session-fs", 0o700);
+    nobody.looks_at_a_store_of_somebody_else(&id);
     nobody.mode("base", 0o755);
     nobody
         .call(&["session", "commit", &id])
@@ -289,14 +320,21 @@ fn a_base_that_may_not_be_written_to_is_said_so_and_committed_to_later() {
 
 const READ_ONLY: &str = r#"
 mount -t tmpfs none "$BASE"; echo old > "$BASE/a.txt"
+id=$("$BINARY" session begin --base "$BASE"); echo new | "$BINARY" fs write "$id" b.txt
+"$BINARY" session commit "$id" > out
 id=$("$BINARY" session begin --base "$BASE"); echo new | "$BINARY" fs write "$id" a.txt
 mount -o remount,ro "$BASE"
 tell() { "$BINARY" "$@" < /dev/null > out 2> err; echo "$? $1 $2 $(head -n 1 err)"; }
-tell session show $id; tell fs read $id a.txt; tell fs write $id a.txt; tell session diff $id
+tell fs ls $id; tell fs read $id a.txt; tell fs write $id a.txt; tell session diff $id
 tell session commit $id; tell session rollback $id; tell session rebase $id
-tell session begin --base "$BASE"; tell session list --base "$BASE"; tell history log --base "$BASE"
+tell session begin --base "$BASE"; tell history undo 1 --base "$BASE"; tell history gc --base "$BASE"
 tell run --base "$BASE" "$GUEST" -- "write a.txt new"
 "$BINARY" doctor --base "$BASE" > out; echo "doctor $?"; grep -c 'read-only' out
+look() { "$BINARY" "$@" > out 2> err; echo "$? $1 $2 $(wc -l < out) $(cat err | tail -n 1)"; }
+look history log --base "$BASE"; look history show 1 --base "$BASE"; look history diff 1 --base "$BASE"
+look history versions b.txt --base "$BASE"; look session list --base "$BASE"; look session show $id
+look audit log --base "$BASE"; look audit verify --base "$BASE"; look audit export --base "$BASE"
+look session log $id; look session list --all
 mount -o remount,rw "$BASE"
 "$BINARY" session commit "$id" > out; echo "commit $?"; cat "$BASE/a.txt"
 "#;
@@ -310,14 +348,21 @@ fn a_read_only_file_system_is_said_so_and_committed_to_later() {
     for line in lines.by_ref().take(11) {
         assert!(line.starts_with("5 "), "{line}: {}", done.story());
         assert!(line.contains("read-only file system"), "{line}");
+        let is_commit = line.starts_with("5 session commit") || line.starts_with("5 run");
+        assert!(is_commit || !line.contains("committed"), "{line}");
+    }
+    assert_eq!(lines.next(), Some("doctor 1"));
+    assert_eq!(lines.next(), Some("1"));
+    // What only looks is answered, with a word about why it may not be all.
+    for line in lines.by_ref().take(11) {
+        assert!(line.starts_with("0 "), "{line}: {}", done.story());
+        let told = line.contains("cannot be written to, and is shown as it stands");
+        assert!(told, "{line}");
+        let parts: Vec<_> = line.split(' ').collect();
+        assert_ne!(parts[3], "0", "{line}");
     }
     let rest: Vec<_> = lines.collect();
-    assert_eq!(
-        rest,
-        ["doctor 1", "1", "commit 0", "new"],
-        "{}",
-        done.story()
-    );
+    assert_eq!(rest, ["commit 0", "new"], "{}", done.story());
 }
 
 /// A file system that is unmounted while a run waits goes on taking writes that nobody sees.

@@ -92,10 +92,10 @@ impl Answer {
         Self { code, ..self }
     }
 
-    /// The same, with something for a person beside it.
-    pub(crate) fn note(self, note: impl Into<String>) -> Self {
+    /// The same, with something more for a person beside it.
+    pub(crate) fn note(self, note: impl AsRef<str>) -> Self {
         Self {
-            note: note.into(),
+            note: self.note + note.as_ref(),
             ..self
         }
     }

@@ -20,7 +20,8 @@ pub(super) fn list(args: &ListArgs) -> Result<Answer, Failure> {
     if args.all {
         registry.heal();
         for path in registry.bases() {
-            let listed = OpenBase::open(&path, COMMAND).and_then(|base| sessions(&base));
+            let listed =
+                OpenBase::open(&path, COMMAND).and_then(|base| sessions(&base, &mut notes));
             match listed {
                 Ok(sessions) => summaries.extend(sessions),
                 // The others are there all the same.
@@ -31,7 +32,7 @@ pub(super) fn list(args: &ListArgs) -> Result<Answer, Failure> {
         }
     } else {
         let base = OpenBase::find(&args.base, COMMAND)?;
-        summaries = sessions(&base)?;
+        summaries = sessions(&base, &mut notes)?;
         if !summaries.is_empty() {
             registry.note(&base.path);
         }
@@ -46,12 +47,13 @@ pub(super) fn list(args: &ListArgs) -> Result<Answer, Failure> {
     Ok(Answer::listing(text, &sessions).note(notes))
 }
 
-fn sessions(base: &OpenBase) -> Result<Vec<SessionSummary>, Failure> {
+fn sessions(base: &OpenBase, notes: &mut String) -> Result<Vec<SessionSummary>, Failure> {
     if !base.has_store() {
         return Ok(Vec::new());
     }
-    let sessions = base.store()?.sessions();
-    sessions.map_err(|error| Failure::durable(&error))
+    let kept = base.kept_sessions()?;
+    notes.push_str(&kept.note);
+    Ok(kept.value)
 }
 
 fn is_ended(state: &str) -> bool {

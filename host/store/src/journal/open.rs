@@ -88,12 +88,36 @@ impl Journal {
         limits: &JournalLimits,
     ) -> Result<(Self, Vec<Record>)> {
         limits.check()?;
-        let file = dir.open_writable(name).map_err(|error| {
-            if error.kind() == io::ErrorKind::NotFound {
-                return JournalError::Missing;
-            }
-            JournalError::io("open")(error)
-        })?;
+        let file = dir.open_writable(name).map_err(open_error)?;
+        let (mut journal, scan, other_is_damaged) = Self::scanned(file, identity, limits)?;
+        journal.settle(&scan, other_is_damaged)?;
+        Ok((journal, scan.records))
+    }
+
+    /// The file `name` in `dir` as it stands, and its records. Nothing is written, so nothing may be
+    /// built on it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Journal::open`].
+    pub(super) fn peek(
+        dir: &Arc<dyn Dir>,
+        name: &Name,
+        identity: &StoreIdentity,
+        limits: &JournalLimits,
+    ) -> Result<(Self, Vec<Record>)> {
+        limits.check()?;
+        let file = dir.open(name).map_err(open_error)?;
+        let (journal, scan, _) = Self::scanned(file, identity, limits)?;
+        Ok((journal, scan.records))
+    }
+
+    /// What a file holds; also tells whether its other header is damaged.
+    fn scanned(
+        file: Arc<dyn File>,
+        identity: &StoreIdentity,
+        limits: &JournalLimits,
+    ) -> Result<(Self, Scan, bool)> {
         let chosen = read_headers(&*file, identity)?;
         let file_bytes = file.stat().map_err(JournalError::io("stat"))?.size;
         check_lengths(&chosen.header, file_bytes, limits)?;
@@ -102,8 +126,7 @@ impl Journal {
         journal.tail = scan.tail;
         journal.next_sequence = scan.next_sequence;
         journal.last_digest = scan.last_digest;
-        journal.settle(&scan, chosen.other_is_damaged)?;
-        Ok((journal, scan.records))
+        Ok((journal, scan, chosen.other_is_damaged))
     }
 
     /// A journal without records whose header is in `slot`.
@@ -164,6 +187,13 @@ impl Journal {
 
 pub(super) fn file_name(text: &str) -> Name {
     Name::new(text).expect("the names of the journal are valid")
+}
+
+fn open_error(error: io::Error) -> JournalError {
+    match error.kind() {
+        io::ErrorKind::NotFound => JournalError::Missing,
+        _ => JournalError::io("open")(error),
+    }
 }
 
 /// Checks the lengths that the header speaks of against the file and the limits.

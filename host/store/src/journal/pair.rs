@@ -59,6 +59,33 @@ impl JournalPair {
             Journal::open(dir, &one, identity, limits)?,
             Journal::open(dir, &two, identity, limits)?,
         );
+        Self::join(one, two)
+    }
+
+    /// The records of both files as they stand, in order. Nothing is written, so that what a dead
+    /// process had not flushed may be among them.
+    ///
+    /// # Errors
+    ///
+    /// As [`JournalPair::open`]. While somebody else writes, `Corrupt` may mean just that.
+    pub fn peek(
+        dir: &Arc<dyn Dir>,
+        identity: &StoreIdentity,
+        limits: &JournalLimits,
+    ) -> Result<Vec<Record>> {
+        let [one, two] = FILE_NAMES.map(file_name);
+        let (one, two) = (
+            Journal::peek(dir, &one, identity, limits)?,
+            Journal::peek(dir, &two, identity, limits)?,
+        );
+        Ok(Self::join(one, two)?.1)
+    }
+
+    /// Puts two journals, and the records of each, in their order.
+    fn join(
+        one: (Journal, Vec<Record>),
+        two: (Journal, Vec<Record>),
+    ) -> Result<(Self, Vec<Record>)> {
         let range = |(journal, _): &(Journal, _)| (journal.first_sequence(), journal.next_sequence);
         let (older, newer) = match range(&one) <= range(&two) {
             true => (one, two),

@@ -4,7 +4,7 @@ use std::io;
 
 use super::line::AuditEntry;
 use super::text::{TimeText, push_number, push_text};
-use super::{AuditError, AuditFilter, AuditLog, AuditResult};
+use super::{AuditError, AuditFilter, AuditLog, AuditReader, AuditResult};
 
 /// Bytes handed to the sink at once.
 const PART_BYTES: usize = 64 << 10;
@@ -21,12 +21,12 @@ pub enum ExportFormat {
     Csv,
 }
 
-impl AuditLog {
+impl AuditReader {
     /// Hands the lines that a filter takes to `sink`, in order and in parts; returns how many.
     ///
     /// # Errors
     ///
-    /// As [`AuditLog::read`]; `Sink` with what the sink returned.
+    /// As [`AuditReader::read`]; `Sink` with what the sink returned.
     pub fn export(
         &self,
         filter: &AuditFilter,
@@ -56,6 +56,22 @@ impl AuditLog {
             sink(&part).map_err(AuditError::sink)?;
         }
         Ok(lines_count)
+    }
+}
+
+impl AuditLog {
+    /// Hands the lines that a filter takes to `sink`, as [`AuditReader::export`].
+    ///
+    /// # Errors
+    ///
+    /// As [`AuditLog::read`]; `Sink` with what the sink returned.
+    pub fn export(
+        &self,
+        filter: &AuditFilter,
+        format: ExportFormat,
+        sink: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+    ) -> AuditResult<u64> {
+        self.reader()?.export(filter, format, sink)
     }
 }
 

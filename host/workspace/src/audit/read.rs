@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::sync::Arc;
 
 use store::disk::Dir;
 use vfs::Timestamp;
 
+use super::chain::Chain;
 use super::line::AuditEntry;
 use super::scan::{Lines, Next, header, segment_name, segments};
 use super::{AuditError, AuditLog, AuditResult};
@@ -80,12 +82,25 @@ fn is_within(path: &str, dir: &str) -> bool {
     }
 }
 
-impl AuditLog {
-    /// Reads a page of the lines that a filter takes. What is pending is written first.
+/// The log in a folder, to be read. Nothing is written: what a crash left behind stays as it is.
+#[derive(Clone, Debug)]
+pub struct AuditReader {
+    pub(super) dir: Arc<dyn Dir>,
+    pub(super) chain: Chain,
+}
+
+impl AuditReader {
+    /// The log in a folder, with the key of its store.
+    pub fn new(dir: Arc<dyn Dir>, key: &[u8; 32]) -> Self {
+        let chain = Chain::new(key);
+        Self { dir, chain }
+    }
+
+    /// Reads a page of the lines that a filter takes.
     ///
     /// # Errors
     ///
-    /// `Detached`, `Unreadable`; `Corrupt` for a line that is none. Links are not checked here.
+    /// `Unreadable`; `Corrupt` for a line that is none. Links are not checked here.
     pub fn read(&self, filter: &AuditFilter, request: AuditPageRequest) -> AuditResult<AuditPage> {
         let entries_max = request.entries_max.clamp(1, PAGE_ENTRIES_MAX);
         let mut page = AuditPage::default();
@@ -107,7 +122,7 @@ impl AuditLog {
     ///
     /// # Errors
     ///
-    /// As [`AuditLog::read`].
+    /// As [`AuditReader::read`].
     pub fn sessions(&self, prefix: &str, count: usize) -> AuditResult<Vec<String>> {
         let mut found = BTreeSet::new();
         let mut is_exact = false;
@@ -136,9 +151,8 @@ impl AuditLog {
         after: u64,
         each: &mut dyn FnMut(AuditEntry, &[u8]) -> AuditResult<bool>,
     ) -> AuditResult<()> {
-        let dir = self.core.with_writer(|_, writer, _| Ok(writer.dir.clone()));
-        let dir = dir?;
-        let present = first_needed(&*dir, after).map_err(AuditError::unreadable)?;
+        let dir = &*self.dir;
+        let present = first_needed(dir, after).map_err(AuditError::unreadable)?;
         let mut number = None;
         for segment in present {
             let name = segment_name(segment);
@@ -157,6 +171,40 @@ impl AuditLog {
             }
         }
         Ok(())
+    }
+}
+
+impl AuditLog {
+    /// What reads the log. What is pending is written first, if it can be.
+    ///
+    /// # Errors
+    ///
+    /// `Detached`.
+    pub fn reader(&self) -> AuditResult<AuditReader> {
+        self.core.with_writer(|_, writer, _| {
+            Ok(AuditReader {
+                dir: writer.dir.clone(),
+                chain: writer.chain.clone(),
+            })
+        })
+    }
+
+    /// Reads a page of the lines that a filter takes. What is pending is written first.
+    ///
+    /// # Errors
+    ///
+    /// `Detached`; as [`AuditReader::read`].
+    pub fn read(&self, filter: &AuditFilter, request: AuditPageRequest) -> AuditResult<AuditPage> {
+        self.reader()?.read(filter, request)
+    }
+
+    /// The ids of sessions that begin so, as [`AuditReader::sessions`].
+    ///
+    /// # Errors
+    ///
+    /// As [`AuditLog::read`].
+    pub fn sessions(&self, prefix: &str, count: usize) -> AuditResult<Vec<String>> {
+        self.reader()?.sessions(prefix, count)
     }
 }
 

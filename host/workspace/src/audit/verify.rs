@@ -11,7 +11,7 @@ use super::scan::{
     Follow, LineFault, Lines, Next, before_segment, header, read_start, segment_name, segments,
 };
 use super::writer::head_name;
-use super::{AuditError, AuditLog, AuditResult};
+use super::{AuditError, AuditLog, AuditReader, AuditResult};
 
 /// What a verification found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +79,18 @@ impl AuditLog {
             let _lock = writer.dir.try_lock();
             verify(&*writer.dir, &writer.chain).map_err(AuditError::unreadable)
         })
+    }
+}
+
+impl AuditReader {
+    /// Verifies the whole log as it stands, like [`verify_folder`].
+    ///
+    /// # Errors
+    ///
+    /// `Unreadable`.
+    pub fn verify(&self) -> AuditResult<Verified> {
+        let _lock = self.dir.try_lock();
+        verify(&*self.dir, &self.chain).map_err(AuditError::unreadable)
     }
 }
 

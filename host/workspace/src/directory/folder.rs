@@ -41,9 +41,20 @@ pub(crate) struct StoreFolder {
     pub(crate) identity: StoreIdentity,
 }
 
+/// The folder of a store and which store it is, before anything else of it is looked at.
+pub(super) type Identified = (Arc<dyn Dir>, StoreIdentity);
+
 impl StoreFolder {
     /// Opens the store below a base's root; `None` when there is none.
     pub(crate) fn find(root: &Arc<dyn Dir>) -> Result<Option<Self>, StoreError> {
+        match Self::identify(root)? {
+            Some((dir, identity)) => Self::with(dir, identity).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Finds the folder of the store below a base's root and which store it is, and writes nothing.
+    pub(super) fn identify(root: &Arc<dyn Dir>) -> Result<Option<Identified>, StoreError> {
         let dir = match root.walk(&[name(STORE_NAME)]) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             dir => dir.map_err(|error| StoreError::io(STORE_NAME, error))?,
@@ -58,7 +69,7 @@ impl StoreFolder {
             };
         };
         let identity = decode(&bytes)?;
-        Self::with(dir, identity).map(Some)
+        Ok(Some((dir, identity)))
     }
 
     /// Makes the folders of a store; [`StoreFolder::seal`] is what makes it exist.

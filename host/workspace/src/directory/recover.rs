@@ -131,7 +131,9 @@ impl Store {
     clippy::type_complexity,
     reason = "two lists that are taken apart at once"
 )]
-fn entries(records: &[Record]) -> Result<(Vec<(u64, Arc<Transaction>)>, HashSet<u64>), StoreError> {
+pub(super) fn entries(
+    records: &[Record],
+) -> Result<(Vec<(u64, Arc<Transaction>)>, HashSet<u64>), StoreError> {
     let (mut committed, mut aborted) = (Vec::new(), HashSet::new());
     for Record { sequence, payload } in records {
         let entry = Entry::decode(payload).map_err(|source| StoreError::Record {

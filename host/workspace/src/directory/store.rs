@@ -176,7 +176,7 @@ fn place(dir: &dyn Dir) -> Result<(Fingerprint, Fingerprint), StoreError> {
     found.map_err(|error| StoreError::io("journal", error))
 }
 
-fn limits() -> JournalLimits {
+pub(super) fn limits() -> JournalLimits {
     JournalLimits {
         bytes_initial: JOURNAL_BYTES_INITIAL,
         bytes_max: JOURNAL_BYTES_MAX,

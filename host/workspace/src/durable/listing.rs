@@ -71,6 +71,15 @@ impl DurableStore {
     /// `Io` when the folder of sessions cannot be read; one session that cannot is `Damaged`.
     pub fn sessions(&self) -> Result<Vec<SessionSummary>> {
         self.clean()?;
+        self.sessions_as_they_are()
+    }
+
+    /// All sessions in the order of their ids. Nothing is cleaned up, and nothing written.
+    ///
+    /// # Errors
+    ///
+    /// As [`DurableStore::sessions`].
+    pub fn sessions_as_they_are(&self) -> Result<Vec<SessionSummary>> {
         let summaries = self.ids()?.into_iter().filter_map(|id| {
             match self.summary(&id) {
                 // It went while the others were looked at.

@@ -15,6 +15,7 @@ mod model;
 mod names;
 mod previews;
 mod races;
+mod reader;
 mod rig;
 mod scene;
 mod sessions;

@@ -1,0 +1,130 @@
+//! A store that is only looked at: everything of it is told, and nothing written.
+
+use std::sync::Arc;
+
+use session_fs_workspace::audit::{AuditFilter, AuditPageRequest, AuditVerdict};
+use session_fs_workspace::durable::SessionState;
+use session_fs_workspace::history::LogFilter;
+use session_fs_workspace::{BeginOptions, DurableOptions, StoreReader};
+use store::disk::fault::{Fault, FaultPlan};
+use store::disk::{Dir, FaultDir};
+use vfs::ErrorKind;
+
+use crate::scene::Scene;
+
+/// What a disk is asked that changes nothing on it.
+const READS: [&str; 8] = [
+    "walk",
+    "stat",
+    "stat_self",
+    "list",
+    "open",
+    "try_lock",
+    "file.stat",
+    "file.read_at",
+];
+
+/// A scene on a disk that tells what it was asked.
+fn told(files: &[(&str, &str)]) -> (Scene, Arc<FaultPlan>) {
+    let plan = FaultPlan::new(Fault::NEVER);
+    let disk = |root: Arc<dyn Dir>| FaultDir::wrap(root, plan.clone());
+    (Scene::on(files, disk), plan.clone())
+}
+
+fn reader(scene: &Scene) -> StoreReader {
+    let reader = scene.workspace.reader(&scene.base);
+    reader.expect("readable").expect("there is a store")
+}
+
+fn generations(reader: &StoreReader) -> Vec<u64> {
+    let history = reader.history().expect("opens");
+    let page = history.log(&LogFilter::default(), None, 100);
+    let entries = page.expect("listed").entries;
+    entries.iter().map(|entry| entry.generation).collect()
+}
+
+#[test]
+fn what_is_not_in_the_history_yet_is_counted() {
+    let scene = Scene::new(&[("a", "0")]);
+    assert!(
+        scene
+            .workspace
+            .reader(&scene.base)
+            .expect("asked")
+            .is_none()
+    );
+    for text in ["1", "2"] {
+        let session = scene.begin();
+        session.write("a", text.as_bytes()).expect("written");
+        scene.applied(&session);
+    }
+    let early = reader(&scene);
+    assert_eq!(early.waiting_count().expect("read"), 2);
+    assert_eq!(generations(&early), [0; 0]);
+    scene.base.checkpoint().expect("checkpointed");
+    let late = reader(&scene);
+    assert_eq!(late.waiting_count().expect("read"), 0);
+    assert_eq!(generations(&late), [2, 1]);
+}
+
+#[test]
+fn looking_writes_nothing_and_tells_everything() {
+    let (scene, plan) = told(&[("a", "0")]);
+    let session = scene.begin();
+    session.write("a", b"1").expect("written");
+    scene.applied(&session);
+    let store = scene.workspace.durable_store(&scene.base).expect("a store");
+    let begun = scene.workspace.begin_durable(
+        &scene.base,
+        &store,
+        BeginOptions::default(),
+        &DurableOptions::default(),
+    );
+    let id = begun.expect("begins").session_id().clone();
+    drop(scene.workspace.history(&scene.base).expect("checkpointed"));
+    let before = scene.whole_tree();
+    plan.arm(Fault::NEVER);
+    let reader = reader(&scene);
+    assert_eq!(generations(&reader), [1]);
+    let sessions = reader.sessions().expect("listed");
+    assert_eq!((sessions.len(), &sessions[0].id), (1, &id));
+    assert_eq!(sessions[0].state, SessionState::Open);
+    assert_eq!(reader.summary(&id).expect("there"), sessions[0]);
+    let log = reader.audit().expect("readable").expect("a log");
+    let request = AuditPageRequest {
+        after: 0,
+        entries_max: 100,
+    };
+    let page = log.read(&AuditFilter::default(), request).expect("read");
+    assert!(page.entries.iter().any(|it| it.operation == "commit"));
+    let verified = log.verify().expect("read");
+    assert_eq!(verified.verdict, AuditVerdict::Intact);
+    let asked = plan.log();
+    let writes = asked.iter().filter(|call| !READS.contains(&call.method));
+    let writes: Vec<_> = writes.collect();
+    assert!(writes.is_empty() && !asked.is_empty(), "{writes:?}");
+    assert_eq!(scene.whole_tree(), before);
+}
+
+/// The count is missing, and the rest is there all the same.
+#[test]
+fn a_journal_that_cannot_be_read_hides_nothing_else() {
+    let scene = Scene::new(&[("a", "0")]);
+    let session = scene.begin();
+    session.write("a", b"1").expect("written");
+    scene.applied(&session);
+    scene.base.checkpoint().expect("checkpointed");
+    scene
+        .folder
+        .write(".session-fs/journal", "no journal")
+        .expect("written");
+    let reader = reader(&scene);
+    assert!(reader.waiting_count().is_err());
+    assert_eq!(generations(&reader), [1]);
+    scene
+        .folder
+        .write(".session-fs/store", "no store")
+        .expect("written");
+    let refused = scene.workspace.reader(&scene.base).expect_err("unknown");
+    assert_eq!(refused.kind(), ErrorKind::Internal, "{refused:?}");
+}
