@@ -296,6 +296,15 @@ fn a_damaged_session_is_named_and_goes_only_when_somebody_says_so() {
         assert!(removed.stdout.contains(part), "{}", removed.stdout);
     }
     assert!(!folder.exists());
+    let told = desk.json(&["audit", "log", &desk.base(), "--operation", "rollback"]);
+    let told = told.as_array().and_then(|lines| lines.last());
+    let told = told.expect("a line");
+    assert_eq!(
+        (&told["session"], &told["outcome"]),
+        (&hurt.as_str().into(), &"ok".into())
+    );
+    let by = told["target"].as_str().expect("who");
+    assert!(by.contains("session-fs session rollback"), "{told}");
     desk.call(&["session", "show", &hurt]).done().assert_code(4);
     desk.ok(&["doctor", &desk.base()]);
     desk.ok(&["session", "commit", &whole]);

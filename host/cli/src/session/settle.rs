@@ -77,8 +77,10 @@ pub(super) fn rollback(args: &SessionArgs) -> Result<Answer, Failure> {
 pub(super) fn give_up(args: &SessionArgs) -> Result<Answer, Failure> {
     let found = Registry::open().find(&args.session, args.base.as_deref())?;
     let base = OpenBase::open(&found.base, "session rollback")?;
-    let given_up = base.store()?.give_up(&found.id);
-    let given_up = given_up.map_err(|error| Failure::durable(&error))?;
+    let given_up = base
+        .workspace
+        .give_up_durable(&base.handle, &base.store()?, &found.id);
+    let given_up = given_up.map_err(|error| Failure::base(&error))?;
     let (id, problem) = (found.id.to_string(), chain(&given_up.problem));
     let purpose = match given_up.metadata.map(|it| (it.purpose, it.agent)) {
         Some((purpose, agent)) => {

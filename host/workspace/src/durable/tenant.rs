@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use vfs::{Session, SessionOptions};
+use vfs::{Failure, Operation, OperationKind, Session, SessionOptions};
 
 use super::error::DurableError;
-use super::{DurableOptions, DurableSession, DurableStore, SessionId};
+use super::{DurableOptions, DurableSession, DurableStore, GivenUp, SessionId};
 use crate::audit::Life;
 use crate::base::{BaseHandle, BaseKind};
 use crate::commit::{CommitOptions, CommitOutcome};
@@ -81,6 +81,45 @@ impl Workspace {
         let base = origin.base.clone();
         let options = lasting(&base, self.session_options(origin, options)?);
         Ok(session.fork(options, durable)?)
+    }
+
+    /// Removes a damaged session as [`DurableStore::give_up`] does, and has the audit log of the base
+    /// tell who did, and what came of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`DurableStore::give_up`].
+    pub fn give_up_durable(
+        &self,
+        base: &Arc<BaseHandle>,
+        store: &DurableStore,
+        id: &SessionId,
+    ) -> Result<GivenUp> {
+        require_directory(base)?;
+        // What is known of it goes with it.
+        let known = store.summary(id).map(|summary| summary.metadata);
+        let given_up = store.give_up(id);
+        let outcome = match &given_up {
+            Ok(_) => Ok(()),
+            // There is no such session to tell of.
+            Err(DurableError::NotFound { .. }) => return Ok(given_up?),
+            Err(error) => Err(Failure {
+                kind: error.kind(),
+                denial: None,
+                limit: None,
+            }),
+        };
+        let by = format!("damaged, given up by {}", self.options.owner);
+        if let Some(observer) =
+            base.observer(id.as_str(), &known.unwrap_or_default(), Life::Resumed)
+        {
+            observer.note(&Operation {
+                target: Some(&by),
+                outcome,
+                ..Operation::new(OperationKind::Rollback)
+            });
+        }
+        Ok(given_up?)
     }
 
     /// Commits a durable session, once: no crash lets it be committed again. When only a part of it

@@ -1,5 +1,6 @@
 //! Durable sessions that are damaged, or whose base went away.
 
+use session_fs_workspace::audit::{AuditFilter, AuditPageRequest};
 use session_fs_workspace::durable::{SessionId, SessionState};
 use session_fs_workspace::{
     CommitOutcome, DurableError, DurableOptions, DurableSession, DurableStore, WorkspaceError,
@@ -193,6 +194,37 @@ fn a_damaged_session_goes_only_when_somebody_says_so() {
     let folders = yard.folder.read_dir("base/.session-fs/sessions");
     assert_eq!(folders.expect("listed").count(), 1);
     open(&yard, &whole).expect("the other one is whole");
+}
+
+#[test]
+fn giving_up_is_in_the_audit_log() {
+    let yard = Yard::new(true);
+    let (hurt, whole) = (saved(&yard), saved(&yard));
+    let store = yard.workspace.durable_store(&yard.base).expect("a store");
+    let log = format!("base/.session-fs/sessions/{hurt}/log");
+    yard.folder.write(&log, "no log").expect("written");
+    let give_up = |id| yard.workspace.give_up_durable(&yard.base, &store, id);
+    give_up(&hurt).expect("removed");
+    give_up(&whole).expect_err("it is whole");
+    give_up(&hurt).expect_err("it is gone");
+    let log = yard.base.audit().expect("a directory has one");
+    let filter = AuditFilter {
+        operation: Some("rollback".to_owned()),
+        ..AuditFilter::default()
+    };
+    let request = AuditPageRequest {
+        after: 0,
+        entries_max: 10,
+    };
+    let lines = log.read(&filter, request).expect("read").entries;
+    let told = lines.iter().map(|line| {
+        let target = line.target.as_deref().unwrap_or_default();
+        assert!(target.starts_with("damaged, given up by "), "{target}");
+        (line.session.clone(), line.outcome.clone())
+    });
+    let told: Vec<_> = told.collect();
+    let line = |id: &SessionId, outcome: &str| (Some(id.to_string()), outcome.to_owned());
+    assert_eq!(told, [line(&hurt, "ok"), line(&whole, "invalid")]);
 }
 
 #[test]
