@@ -3,9 +3,9 @@
 use serde::Serialize;
 use store::disk::Durability;
 use workspace::audit::AuditVerdict;
-use workspace::durable::SessionState;
+use workspace::durable::{SessionId, SessionState};
 use workspace::history::Severity;
-use workspace::{Ability, DurableError};
+use workspace::{Ability, DurableError, DurableStore};
 
 use crate::args::DoctorArgs;
 use crate::audit;
@@ -155,22 +155,26 @@ fn sessions(base: &OpenBase, document: &mut Document) -> Result<(), Failure> {
             }
             // Whoever works in it finds out.
             SessionState::Owned(_) => {}
-            SessionState::Open => {
-                let read = store.examine(&session.id);
-                if let Err(error @ (DurableError::Corrupt { .. } | DurableError::Io { .. })) = read
-                {
-                    document.add("error", "sessions", &place, chain(&error), DAMAGED_REMEDY);
-                }
-            }
+            SessionState::Open => examine_log(&store, &session.id, document),
             SessionState::Settling => {
                 let detail = "a commit of it was interrupted".to_owned();
                 let remedy = "open it, by session show: that finds out what came of the commit";
                 document.add("notice", "sessions", &place, detail, remedy);
+                examine_log(&store, &session.id, document);
             }
-            _ => {}
+            SessionState::Committed(_) | SessionState::RolledBack | SessionState::Expired => {}
         }
     }
     Ok(())
+}
+
+/// Reads every byte of a session's log, which a listing does not.
+fn examine_log(store: &DurableStore, id: &SessionId, document: &mut Document) {
+    let read = store.examine(id);
+    if let Err(error @ (DurableError::Corrupt { .. } | DurableError::Io { .. })) = read {
+        let place = format!("sessions/{id}");
+        document.add("error", "sessions", &place, chain(&error), DAMAGED_REMEDY);
+    }
 }
 
 fn log(base: &OpenBase, document: &mut Document) -> Result<(), Failure> {

@@ -342,6 +342,11 @@ impl Meta {
         }
     }
 
+    /// Whether the session is over.
+    fn is_over(&self) -> bool {
+        matches!(self.life, Life::Ended(..))
+    }
+
     /// When the session expires if it was last used at a time.
     fn expires_at(&self, last_used_at: Timestamp) -> Option<Timestamp> {
         after_ms(last_used_at, self.expires_after_ms?)

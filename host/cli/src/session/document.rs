@@ -54,8 +54,8 @@ pub(crate) fn describe(summary: &SessionSummary) -> Described {
         }
     };
     let metadata = &summary.metadata;
-    // A damaged session has no times.
-    let known = |time: Timestamp| (problem.is_none()).then(|| units::time(time));
+    // Of one that is damaged so much that its base is not known, no time is known either.
+    let known = |time: Timestamp| (!summary.base.is_empty()).then(|| units::time(time));
     Described {
         created_at: known(metadata.created_at),
         last_used_at: known(summary.last_used_at),

@@ -12,7 +12,7 @@ use vfs::{Metadata, Timestamp};
 use super::error::{DurableError, Result};
 use super::folder::{Folder, read_owner};
 use super::id::{PREFIX_BYTES_MIN, SessionId};
-use super::log::log_name;
+use super::log::{self, log_name};
 use super::meta::{End, Life, Meta, meta_name};
 use super::{DurableStore, TakenSession};
 use crate::change::ChangeId;
@@ -63,8 +63,9 @@ pub enum SessionState {
 }
 
 impl DurableStore {
-    /// All sessions in the order of their ids, after cleaning up. Logs are not read, so that damage
-    /// in one shows only when the session is opened.
+    /// All sessions in the order of their ids, after cleaning up. Of a log only the beginning is
+    /// looked at: what else is wrong with it shows when the session is opened, or is
+    /// [examined](DurableStore::examine).
     ///
     /// # Errors
     ///
@@ -110,6 +111,10 @@ impl DurableStore {
             Life::Open if self.is_past(expires_at) => SessionState::Expired,
             Life::Open => SessionState::Open,
         };
+        let state = match state {
+            SessionState::Open | SessionState::Settling => self.looked_at(&*dir, id, state)?,
+            state => state,
+        };
         let is_live = !matches!(meta.life, Life::Ended(..));
         Ok(SessionSummary {
             id: id.clone(),
@@ -121,6 +126,26 @@ impl DurableStore {
             base: meta.base,
             base_generation: meta.base_generation,
         })
+    }
+
+    /// The state of a session that nobody has, unless its log is damaged where it begins.
+    fn looked_at(
+        &self,
+        dir: &dyn Dir,
+        id: &SessionId,
+        state: SessionState,
+    ) -> Result<SessionState> {
+        match log::look(dir, &self.keys(id)).map_err(|error| error.of(id)) {
+            Ok(()) => Ok(state),
+            // Somebody has ended the session since.
+            Err(_) if Meta::read(dir, &self.context.key, id)?.is_over() => {
+                self.summary(id).map(|summary| summary.state)
+            }
+            Err(error @ DurableError::Corrupt { .. }) => {
+                Ok(SessionState::Damaged(error.to_string()))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The one session whose id is, or begins with, `prefix`.

@@ -349,6 +349,32 @@ pub(super) fn read_through(dir: &dyn Dir, keys: &FrameKeys) -> Result<(), LogErr
     Ok(())
 }
 
+/// Looks at the first frame of a log and at nothing else: it was whole before the session was there.
+pub(super) fn look(dir: &dyn Dir, keys: &FrameKeys) -> Result<(), LogError> {
+    let file = dir.open(&log_name())?;
+    let len = file.stat()?.size;
+    let corrupt = |detail: String| Err(LogError::Corrupt(detail));
+    if len < HEADER_BYTES as u64 {
+        return corrupt(format!("its log has {len} bytes and no saved state"));
+    }
+    let mut header = [0; HEADER_BYTES];
+    read_exact_at(&*file, &mut header, 0)?;
+    let Some(frame) = Frame::decode(&header, keys, 0) else {
+        return corrupt("its log does not begin as it was written".to_owned());
+    };
+    if u64::from(frame.len) > len - HEADER_BYTES as u64 {
+        return corrupt(format!("its log was cut off after {len} bytes"));
+    }
+    if frame.len as usize <= DATA_BYTES_MAX {
+        let mut payload = vec![0; frame.len as usize];
+        read_exact_at(&*file, &mut payload, HEADER_BYTES as u64)?;
+        if keys.of_payload(&payload) != frame.payload {
+            return corrupt("the first frame of its log is not as it was written".to_owned());
+        }
+    }
+    Ok(())
+}
+
 /// Reads the payload of a data frame and checks it.
 fn read_payload(file: &dyn File, keys: &FrameKeys, extent: Extent) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; HEADER_BYTES + extent.len as usize];

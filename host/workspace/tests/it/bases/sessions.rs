@@ -227,6 +227,49 @@ fn giving_up_is_in_the_audit_log() {
     assert_eq!(told, [line(&hurt, "ok"), line(&whole, "invalid")]);
 }
 
+/// The listing reads the beginning of each log, and an examination all of it.
+#[test]
+fn a_listing_shows_a_log_that_is_damaged_where_it_begins() {
+    let yard = Yard::new(true);
+    let id = saved(&yard);
+    let store = yard.workspace.durable_store(&yard.base).expect("a store");
+    let path = format!("base/.session-fs/sessions/{id}/log");
+    let whole = yard.folder.read(&path).expect("read");
+    let first_len = 97
+        + usize::try_from(u32::from_le_bytes(
+            whole[29..33].try_into().expect("four bytes"),
+        ))
+        .expect("small");
+    let state = || store.sessions().expect("listed")[0].clone();
+    assert_eq!(state().state, SessionState::Open);
+    let mut flipped = whole.clone();
+    for at in [0, 96, 97, first_len - 1] {
+        flipped.clone_from(&whole);
+        flipped[at] ^= 1;
+        yard.folder.write(&path, &flipped).expect("written");
+        let found = state();
+        assert!(
+            matches!(found.state, SessionState::Damaged(_)),
+            "byte {at}: {found:?}"
+        );
+        assert_eq!(found.base, "file:///yard/base", "its other file is whole");
+    }
+    for len in [0, 96, first_len - 1] {
+        yard.folder.write(&path, &whole[..len]).expect("written");
+        let found = state().state;
+        assert!(
+            matches!(found, SessionState::Damaged(_)),
+            "{len} bytes: {found:?}"
+        );
+    }
+    // What comes later is for an examination.
+    flipped.clone_from(&whole);
+    *flipped.last_mut().expect("not empty") ^= 1;
+    yard.folder.write(&path, &flipped).expect("written");
+    assert_eq!(state().state, SessionState::Open);
+    store.examine(&id).expect_err("damaged");
+}
+
 #[test]
 fn a_session_that_somebody_has_is_not_given_up() {
     let yard = Yard::new(true);
