@@ -7,15 +7,16 @@ use std::time::Duration;
 
 use serde::Serialize;
 use vfs::{Clock, Timestamp, VPath};
-use workspace::HistoryError;
 use workspace::durable::PREFIX_BYTES_MIN;
 use workspace::history::{LogFilter, Retention, VersionSelector, Versions};
+use workspace::{HeldBack, HistoryError};
 
 use crate::args::{BaseArgs, HistoryCommand, HistoryGcArgs, HistoryLogArgs};
 use crate::base::OpenBase;
 use crate::exit::{Code, Failure};
 use crate::kept::Kept;
-use crate::output::{Answer, change, listing, sections};
+use crate::output::{Answer, change, clean_line, listing, sections};
+use crate::session::{Described, describe};
 use crate::system::SystemClock;
 use crate::units;
 use document::{ChangeDocument, LoggedChange, VersionDocument};
@@ -67,6 +68,12 @@ struct GcDocument {
     changes_kept: usize,
     /// The generation that an open session began from, where more would go without it.
     needed_since: Option<u64>,
+    /// What would go besides, were it not for open sessions.
+    bytes_held_back: u64,
+    /// The sessions that last among them.
+    held_back_by: Vec<Described>,
+    /// Whether a running process has others.
+    held_back_by_process: bool,
 }
 
 fn log(args: &HistoryLogArgs) -> Result<Answer, Failure> {
@@ -311,7 +318,8 @@ fn gc(args: &HistoryGcArgs) -> Result<Answer, Failure> {
         false => Ok(None),
     };
     let report = report.map_err(|error| Failure::base(&error))?;
-    let report = report.unwrap_or_default();
+    let (report, held_back) = report.unwrap_or_default();
+    let held_back = held_back.unwrap_or_default();
     let document = GcDocument {
         base: base.name().to_owned(),
         dry_run: args.dry_run,
@@ -321,6 +329,9 @@ fn gc(args: &HistoryGcArgs) -> Result<Answer, Failure> {
         bytes_kept: report.bytes_kept,
         changes_kept: report.changes_kept,
         needed_since: report.needed_since,
+        bytes_held_back: held_back.bytes,
+        held_back_by: held_back.sessions.iter().map(describe).collect(),
+        held_back_by_process: held_back.is_in_use,
     };
     let (would, freed) = match args.dry_run {
         true => ("would drop", "would be freed"),
@@ -336,9 +347,44 @@ fn gc(args: &HistoryGcArgs) -> Result<Answer, Failure> {
     let answer = Answer::object(text, &document);
     Ok(match document.needed_since {
         None => answer,
-        Some(generation) => answer.note(format!(
-            "an open session began at generation {generation} and needs what came after it; \
-            session-fs session list shows which there are\n"
-        )),
+        Some(_) => answer.note(held_back_note(&document, &held_back)),
     })
+}
+
+/// What is held back, by whom, and how to let go of it.
+fn held_back_note(document: &GcDocument, held_back: &HeldBack) -> String {
+    let mut note = format!(
+        "{} more, {}, would go, and open sessions may need what came after they began:\n",
+        units::counted(held_back.changes_count, "change"),
+        units::bytes(held_back.bytes)
+    );
+    let now = SystemClock.now();
+    for session in &held_back.sessions {
+        let unused = now.seconds.saturating_sub(session.last_used_at.seconds);
+        let unused = Duration::from_secs(u64::try_from(unused).unwrap_or(0));
+        let metadata = &session.metadata;
+        let purpose = metadata.purpose.as_deref().or(metadata.agent.as_deref());
+        note.push_str(&format!(
+            "  {}  from generation {}, unused for {}, {} on disk{}{}\n",
+            session.id,
+            session.base_generation,
+            units::age(unused),
+            units::bytes(session.disk_bytes),
+            if session.expires_at.is_none() {
+                ", never expires"
+            } else {
+                ""
+            },
+            purpose.map_or_else(String::new, |it| format!(", {}", clean_line(it))),
+        ));
+    }
+    if document.held_back_by_process {
+        note.push_str("  a running process, until it ends\n");
+    }
+    if !held_back.sessions.is_empty() {
+        note.push_str(
+            "session-fs session commit or rollback ends one; one begun with --expires ends by itself\n",
+        );
+    }
+    note
 }

@@ -128,6 +128,17 @@ pub(crate) fn duration(duration: Duration) -> String {
     }
 }
 
+/// How long ago something was, for a person: `40 s`, `5 min`, `3 h`, `12 d`.
+pub(crate) fn age(age: Duration) -> String {
+    let seconds = age.as_secs();
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} min", seconds / 60),
+        3_600..86_400 => format!("{} h", seconds / 3_600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
 fn leading_number(text: &str) -> Option<(u64, &str)> {
     let digits_bytes = text
         .find(|c: char| !c.is_ascii_digit())

@@ -11,6 +11,7 @@ use crate::durable::{
     DurableContext, DurableError, DurableLimits, DurableStore, Outcomes, SessionId,
 };
 use crate::error::{Result, WorkspaceError};
+use crate::held_back::{HeldBack, Holders};
 use crate::history::{GcNeeds, GcReport, History, HistoryLimits, LogFilter, Report, Retention};
 use crate::workspace::Workspace;
 
@@ -84,8 +85,8 @@ impl Workspace {
     }
 
     /// Drops the oldest history, but nothing that a durable session which is not over needs, or an
-    /// open session of this or any other process; with `dry_run` it only tells what would go. `None`
-    /// when there is no history.
+    /// open session of this or any other process, and tells what it left for their sake; with
+    /// `dry_run` it only tells what would go. `None` when there is no history.
     ///
     /// # Errors
     ///
@@ -95,7 +96,7 @@ impl Workspace {
         base: &Arc<BaseHandle>,
         retention: &Retention,
         dry_run: bool,
-    ) -> Result<Option<GcReport>> {
+    ) -> Result<Option<(GcReport, Option<HeldBack>)>> {
         let engine = directory(base)?;
         let Some(history) = open_history(engine)? else {
             return Ok(None);
@@ -103,22 +104,21 @@ impl Workspace {
         let sessions = self.durable_store(base)?;
         let is_live = |digest: &Digest| engine.needs_object(digest);
         let now = self.options.clock.now();
-        let report = engine.exclusively(|| -> Result<GcReport> {
-            let generations = [
-                self.registry().generation_min(base),
-                engine.leased_generation()?,
-                sessions.generation_min()?,
-            ];
+        let report = engine.exclusively(|| -> Result<_> {
+            let holders = Holders::of(self, base, &sessions, engine.leased_generation()?)?;
             let needs = GcNeeds {
-                generation_min: generations.into_iter().flatten().min(),
+                generation_min: holders.generation_min(),
                 is_live: &is_live,
                 is_pinned: &|_| false,
             };
-            let report = match dry_run {
-                true => history.gc_plan(retention, now, &needs),
-                false => history.gc(retention, now, &needs),
-            };
-            Ok(report.map_err(Arc::new)?)
+            let plan = history.gc_plan(retention, now, &needs).map_err(Arc::new)?;
+            let places = (&history, &sessions);
+            let held_back = holders.held_back(places, retention, now, (&needs, &plan));
+            let held_back = held_back.map_err(Arc::new)?;
+            if !dry_run {
+                history.gc(retention, now, &needs).map_err(Arc::new)?;
+            }
+            Ok((plan, held_back))
         })?;
         report.map(Some)
     }

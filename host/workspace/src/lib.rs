@@ -44,6 +44,7 @@ pub mod durable;
 
 mod workspace;
 
+mod held_back;
 mod keeping;
 
 mod reader;
@@ -56,6 +57,7 @@ pub use commit::{
 pub use directory::{Ability, Locator};
 pub use durable::{DurableError, DurableOptions, DurableSession, DurableStore};
 pub use error::{Result, StoreError, WorkspaceError};
+pub use held_back::HeldBack;
 pub use history::{History, HistoryError, HistoryLimits};
 pub use ids::{CountingIds, IdSource};
 pub use limits::WorkspaceLimits;

@@ -179,13 +179,13 @@ impl DurableStore {
         }
     }
 
-    /// The oldest generation that a session which is not over began from.
+    /// The sessions that are not over, and the generation that each began from.
     ///
     /// # Errors
     ///
     /// `Io` when a session cannot be looked at: it may need anything.
-    pub(crate) fn generation_min(&self) -> Result<Option<u64>> {
-        let mut oldest = None;
+    pub(crate) fn generations(&self) -> Result<Vec<(SessionId, u64)>> {
+        let mut generations = Vec::new();
         for id in self.ids()? {
             let meta = self
                 .folder_dir(&id)
@@ -199,9 +199,9 @@ impl DurableStore {
                 Err(DurableError::Newer { .. }) => 0,
                 Err(error) => return Err(error),
             };
-            oldest = Some(oldest.map_or(generation, |oldest: u64| oldest.min(generation)));
+            generations.push((id, generation));
         }
-        Ok(oldest)
+        Ok(generations)
     }
 
     /// The ids of all sessions, in order.

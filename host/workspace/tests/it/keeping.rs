@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use session_fs_workspace::history::{GcReport, LogFilter, Retention};
 use session_fs_workspace::{
-    BaseHandle, BeginOptions, CommitOptions, CommitOutcome, DurableOptions, Workspace,
+    BaseHandle, BeginOptions, CommitOptions, CommitOutcome, DurableOptions, HeldBack, Workspace,
     WorkspaceOptions,
 };
 use store::disk::RealDir;
@@ -37,6 +37,11 @@ fn put(process: &(Workspace, Arc<BaseHandle>), path: &str, text: &str) -> u64 {
 }
 
 fn gc(process: &(Workspace, Arc<BaseHandle>), dry_run: bool) -> GcReport {
+    gc_told(process, dry_run).0
+}
+
+/// The same with what is held back.
+fn gc_told(process: &(Workspace, Arc<BaseHandle>), dry_run: bool) -> (GcReport, Option<HeldBack>) {
     let retention = Retention {
         changes_max: Some(0),
         ..Retention::default()
@@ -59,6 +64,9 @@ fn what_sessions_of_another_process_see_is_not_dropped_as_long_as_it_lives() {
         let report = gc(&other, dry_run);
         assert_eq!(report.changes_kept, 2, "{report:?}");
         assert_eq!((report.objects.len(), report.needed_since), (0, Some(0)));
+        let held = gc_told(&other, dry_run).1.expect("held back");
+        assert!(held.is_in_use && held.sessions.is_empty(), "{held:?}");
+        assert_eq!(held.changes_count, 2);
     }
     let seen = session.read("file").expect("kept");
     assert_eq!(seen, b"first, as the session saw it");
@@ -99,9 +107,19 @@ fn a_durable_session_that_is_not_over_keeps_what_came_after_it_began() {
     put(&one, "file", "3");
     drop((store, one));
     let other = process(&scene);
-    let report = gc(&other, false);
+    let (report, held_back) = gc_told(&other, true);
+    assert_eq!(report.changes.len(), 1);
+    let by = |held: &HeldBack| {
+        let ids = held.sessions.iter().map(|it| it.id.clone());
+        (held.changes_count, held.is_in_use, ids.collect::<Vec<_>>())
+    };
+    let planned = held_back.expect("something is held back");
+    assert_eq!(by(&planned), (2, false, vec![id.clone()]));
+    assert!(planned.bytes > 0);
+    let (report, held_back) = gc_told(&other, false);
     assert_eq!(report.changes.len(), 1);
     assert_eq!((report.changes_kept, report.needed_since), (2, Some(1)));
+    assert_eq!(held_back.as_ref(), Some(&planned), "as it was foretold");
     let store = other.0.durable_store(&other.1).expect("a store");
     let opened = other.0.open_durable(&other.1, &store, &id);
     opened.expect("there").rollback().expect("open");

@@ -133,7 +133,7 @@ fn dropping_old_history() {
         look: &|host, context| {
             // Dropping goes on where it stopped; what is to stay comes back whole.
             let dropped = host.workspace.gc(&host.base, &retention, false);
-            let report = dropped.expect(context).expect("there is a store");
+            let (report, _) = dropped.expect(context).expect("there is a store");
             assert_eq!(report.changes_kept, 2, "{context}");
             let history = host.workspace.history(&host.base);
             let history = history.expect(context).expect("there is a store");
