@@ -141,3 +141,17 @@ fn old_changes_go_when_asked_for() {
     assert!(done["needed_since"].is_null(), "{done}");
     assert_eq!(count(), Some(3));
 }
+
+#[test]
+fn a_difference_is_shown_in_either_direction_and_never_of_what_is_to_come() {
+    let desk = Desk::new();
+    desk.commit("a.txt", "1\n");
+    desk.commit("a.txt", "2\n");
+    let base = desk.base();
+    let forth = desk.ok(&["history", "diff", "1", "2", &base]).stdout;
+    let back = desk.ok(&["history", "diff", "2", "1", &base]).stdout;
+    assert!(forth.contains("-1\n+2\n"), "{forth}");
+    assert!(back.contains("-2\n+1\n"), "{back}");
+    let future = desk.call(&["history", "diff", "1", "3", &base]).done();
+    future.assert_code(4).assert_says(&["no change '3'"]);
+}

@@ -46,26 +46,32 @@ impl History {
         Ok(text)
     }
 
-    /// Shows everything that changed between two moments, path by path. Of a directory that moved only
-    /// the names are shown.
+    /// Shows everything that changed between two moments, path by path, backwards when the first is
+    /// the later one. Of a directory that moved only the names are shown.
     ///
     /// # Errors
     ///
+    /// `UnknownChange` for a generation that is yet to come;
     /// `UnknownVersion` when a change between the two is not kept; `Limit` over `diff_bytes_max` or
     /// over `versions_max` paths; and as [`History::versions`].
     pub fn diff_all(&self, older: &VersionSelector, newer: &VersionSelector) -> Result<String> {
         let ((older, _), (newer, _)) = (self.moment(older)?, self.moment(newer)?);
         let (horizon, newest) = self.generations().unwrap_or_default();
-        let paths = self.touched_between(older, newer)?;
+        let (first, last) = (older.min(newer), older.max(newer));
+        if last > newest {
+            let id = last.to_string();
+            return Err(HistoryError::UnknownChange { id });
+        }
+        let paths = self.touched_between(first, last)?;
         let mut shown = BTreeSet::new();
         let mut text = String::new();
         for path in &paths {
-            if older + 1 < horizon || newer > newest {
-                let when = format!("between generations {older} and {newer}");
+            if first + 1 < horizon {
+                let when = format!("between generations {first} and {last}");
                 let path = path.clone();
                 return Err(HistoryError::UnknownVersion { path, when });
             }
-            let lineage = self.lineage(path, newer + 1)?;
+            let lineage = self.lineage(path, last + 1)?;
             let is_elsewhere = |kind: &VersionKind| matches!(kind, VersionKind::MovedAway { .. });
             if lineage
                 .steps
