@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::desk::Desk;
+use crate::support::guests;
 
 #[test]
 fn what_was_done_is_told_and_can_be_verified() {
@@ -51,4 +52,34 @@ fn a_line_that_was_changed_is_found() {
         found.stdout
     );
     desk.call(&["doctor", &desk.base()]).done().assert_code(1);
+}
+
+#[test]
+fn every_reach_for_the_network_is_in_the_log() {
+    let desk = Desk::new();
+    let base = desk.base();
+    let call = desk.call(&["run", &base, guests::SOCKETS, "--", "9"]);
+    call.done().assert_code(0);
+    let denied = desk.json(&["audit", "log", &base, "--operation", "connect"]);
+    let denied = denied.as_array().expect("a list");
+    let wishes: Vec<_> = denied.iter().map(|it| it["target"].as_str()).collect();
+    let tcp = Some("a TCP socket");
+    let expected = [
+        tcp,
+        tcp,
+        tcp,
+        Some("a UDP socket"),
+        Some("the address of 'localhost'"),
+    ];
+    assert_eq!(wishes, expected, "{denied:?}");
+    for line in denied {
+        assert_eq!(
+            (&line["outcome"], &line["reason"]),
+            (&"denied".into(), &"capability".into())
+        );
+        assert!(
+            line["session"].is_string() && line["agent"] == "sockets",
+            "{line}"
+        );
+    }
 }
