@@ -38,7 +38,11 @@ pub(crate) fn preview(request: &Request<'_>) -> Result<Rebased> {
     };
     let limit = workspace.options.limits.change_bytes_max;
     check_limit("change-bytes", change.encode().len(), limit)?;
-    Ok(match sealed.preview_merge(&merge_options(options))? {
+    let merged = match sealed.preview_merge(&merge_options(options)) {
+        Err(vfs::Error::Stale { path }) => return Ok(conflicted(vec![stale_conflict(&path)])),
+        merged => merged?,
+    };
+    Ok(match merged {
         Merged::Conflicted(conflicts) => conflicted(conflicts),
         Merged::Applied { merged, dropped } => Rebased {
             conflicts: Vec::new(),
@@ -95,7 +99,12 @@ fn merge(
     )?;
     let id = ChangeId::of_encoding(&encoding);
     let entries = sealed.change_set().entries();
-    match sealed.merge_into_parent(&id.to_string(), &merge_options(options))? {
+    let merged = match sealed.merge_into_parent(&id.to_string(), &merge_options(options)) {
+        // The parent was moved onto a state in which this is another. So can the session be.
+        Err(vfs::Error::Stale { path }) => return Ok(stale(&path)),
+        merged => merged?,
+    };
+    match merged {
         Merged::Conflicted(conflicts) => Ok(CommitOutcome::Conflicted(conflicts)),
         Merged::Applied { .. } => Ok(CommitOutcome::Applied(ChangeInfo {
             id,

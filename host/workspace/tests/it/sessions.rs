@@ -1,12 +1,13 @@
 //! The registry and the limits of a workspace.
 
 use session_fs_workspace::{
-    BeginOptions, CommitOptions, Workspace, WorkspaceError, WorkspaceLimits, WorkspaceOptions,
+    BeginOptions, CommitOptions, CommitOutcome, Workspace, WorkspaceError, WorkspaceLimits,
+    WorkspaceOptions,
 };
 use store::disk::RealDir;
-use vfs::ErrorKind;
+use vfs::{ConflictPolicy, ErrorKind, Status};
 
-use crate::scene::Scene;
+use crate::scene::{Scene, paths};
 
 fn limited(limits: WorkspaceLimits) -> Workspace {
     Workspace::new(WorkspaceOptions {
@@ -186,4 +187,56 @@ fn memory_is_counted_for_the_whole_workspace() {
         workspace.meter().used()
     );
     drop(scene);
+}
+
+/// A session whose parent was moved onto a newer state conflicts where that matters, and can be moved
+/// after it or thrown away.
+#[test]
+fn a_nested_session_follows_its_parent_that_was_rebased() {
+    for policy in [ConflictPolicy::Fail, ConflictPolicy::Merge] {
+        let scene = Scene::new(&[("seen", "old"), ("other", "0")]);
+        let parent = scene.begin();
+        parent.write("parents", b"1").expect("written");
+        let nested = scene
+            .workspace
+            .begin_nested(&parent, BeginOptions::default());
+        let nested = nested.expect("begins");
+        assert_eq!(nested.read("seen").expect("read"), b"old");
+        nested.write("nested", b"2").expect("written");
+        let rival = scene.begin();
+        rival.write("seen", b"new").expect("written");
+        scene.applied(&rival);
+        let rebased = scene.workspace.rebase(&parent, ConflictPolicy::Fail);
+        assert!(rebased.expect("rebased").conflicts.is_empty());
+        assert_eq!(parent.read("seen").expect("read"), b"new");
+        let options = CommitOptions {
+            on_conflict: policy,
+            ..CommitOptions::default()
+        };
+        let preview = scene
+            .workspace
+            .preview(&nested, &options)
+            .expect("foretold");
+        let outcome = scene.workspace.commit(&nested, &options).expect("answered");
+        match (policy, &outcome) {
+            (ConflictPolicy::Fail, CommitOutcome::Conflicted(conflicts)) => {
+                assert_eq!(preview.rebased.conflicts, *conflicts);
+                assert_eq!(paths(conflicts), ["seen"]);
+                assert_eq!(nested.status(), Status::Open);
+                let moved = scene.workspace.rebase(&nested, ConflictPolicy::Fail);
+                assert!(moved.expect("rebased").conflicts.is_empty());
+                assert_eq!(nested.read("seen").expect("read"), b"new");
+                let again = scene.workspace.commit(&nested, &options);
+                assert!(matches!(again, Ok(CommitOutcome::Applied(_))), "{again:?}");
+            }
+            // Nothing stands in the way of it: it is moved by itself.
+            (ConflictPolicy::Merge, CommitOutcome::Applied(_)) => {
+                assert!(preview.rebased.conflicts.is_empty(), "{preview:?}");
+            }
+            _ => panic!("{policy:?}: {outcome:?}"),
+        }
+        assert_eq!(parent.read("nested").expect("committed"), b"2");
+        scene.applied(&parent);
+        assert_eq!(scene.text("nested"), "2");
+    }
 }
