@@ -57,6 +57,8 @@ fn a_line_that_was_changed_is_found() {
 #[test]
 fn every_reach_for_the_network_is_in_the_log() {
     let desk = Desk::new();
+    // The log has its place from the first commit or session on.
+    desk.begin();
     let base = desk.base();
     let call = desk.call(&["run", &base, guests::SOCKETS, "--", "9"]);
     call.done().assert_code(0);

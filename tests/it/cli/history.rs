@@ -114,7 +114,7 @@ fn old_changes_go_when_asked_for() {
         &id,
         "from generation 3",
         "never expires",
-        "session rollback",
+        "commit or rollback",
     ]);
     assert!(
         kept.stdout.contains("would drop 3 changes"),

@@ -263,7 +263,7 @@ impl Step {
 }
 
 /// A version that the change met, with the digest of what it kept of it.
-fn found(file: &ChangeFile, path: &VPath, before: &Version) -> State {
+pub(super) fn found(file: &ChangeFile, path: &VPath, before: &Version) -> State {
     let at = file.preimages.binary_search_by(|item| item.path.cmp(path));
     let mut version = before.clone();
     if let (

@@ -1,15 +1,15 @@
 //! Unified diffs between two moments of a base: of one file, or of everything that changed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use vfs::{DiffFile, Kind, VPath, unified_diff};
 
 use super::error::{HistoryError, Result};
-use super::lineage::{State, VersionKind};
+use super::lineage::{State, arrival, found};
 use super::present::Present;
 use super::versions::VersionSelector;
 use super::{Catalog, History};
-use crate::change::Version;
+use crate::change::{Change, Departure, Version};
 use crate::objects::ObjectError;
 
 /// One side of a comparison.
@@ -18,6 +18,18 @@ struct DiffSide {
     kind: Kind,
     executable: bool,
     bytes: Option<Vec<u8>>,
+}
+
+/// Something as it was before and after.
+type Part = (Option<DiffSide>, Option<DiffSide>);
+
+/// What some changes did.
+#[derive(Debug, Default)]
+struct Touched {
+    /// Every path that they named.
+    paths: BTreeSet<VPath>,
+    /// What stood in the beginning and was removed, by where it stood then.
+    destroyed: BTreeMap<VPath, State>,
 }
 
 impl History {
@@ -62,48 +74,72 @@ impl History {
             let id = last.to_string();
             return Err(HistoryError::UnknownChange { id });
         }
-        let paths = self.touched_between(first, last)?;
-        let mut shown = BTreeSet::new();
+        let touched = self.touched_between(first, last)?;
+        if let Some(path) = touched.paths.iter().next().filter(|_| first + 1 < horizon) {
+            let when = format!("between generations {first} and {last}");
+            let path = path.clone();
+            return Err(HistoryError::UnknownVersion { path, when });
+        }
         let mut text = String::new();
-        for path in &paths {
-            if first + 1 < horizon {
-                let when = format!("between generations {first} and {last}");
-                let path = path.clone();
-                return Err(HistoryError::UnknownVersion { path, when });
-            }
-            let lineage = self.lineage(path, last + 1)?;
-            let is_elsewhere = |kind: &VersionKind| matches!(kind, VersionKind::MovedAway { .. });
-            if lineage
-                .steps
-                .first()
-                .is_some_and(|step| is_elsewhere(&step.kind))
-            {
-                continue;
-            }
-            let mut present = Present::new(self, path);
-            let mut side = |generation| {
-                let stretch = &lineage.stretches[lineage.at(generation)];
-                self.side(&stretch.path, &stretch.begin, &mut present)
+        for (before, after) in self.parts(&touched, first, last)? {
+            let (before, after) = match older <= newer {
+                true => (before, after),
+                false => (after, before),
             };
-            let (before, after) = (side(older)?, side(newer)?);
-            let places = |side: &Option<DiffSide>| side.as_ref().map(|side| side.path.clone());
-            if shown.insert((places(&before), places(&after))) {
-                text.push_str(&compared(before.as_ref(), after.as_ref()));
-                self.check_size(&text)?;
-            }
+            text.push_str(&compared(before.as_ref(), after.as_ref()));
+            self.check_size(&text)?;
         }
         Ok(text)
     }
 
-    /// Every path that a change after `older` and up to `newer` named.
-    fn touched_between(&self, older: u64, newer: u64) -> Result<BTreeSet<VPath>> {
+    /// What became of everything that was touched, in the order of the paths; of two things that had
+    /// the same path the one that was destroyed comes first.
+    fn parts(&self, touched: &Touched, first: u64, last: u64) -> Result<Vec<Part>> {
+        let mut parts: BTreeMap<(&VPath, bool), Part> = BTreeMap::new();
+        let mut went_on = BTreeSet::new();
+        for path in &touched.paths {
+            let lineage = self.lineage(path, last + 1)?;
+            let mut present = Present::new(self, path);
+            let stretch = &lineage.stretches[lineage.at(last)];
+            let Some(after) = self.side(&stretch.path, &stretch.begin, &mut present)? else {
+                continue;
+            };
+            let origin = &lineage.stretches[lineage.at(first)];
+            let before = self.side(&origin.path, &origin.begin, &mut present)?;
+            if origin.begin != State::Absent {
+                went_on.insert(origin.path.clone());
+            }
+            parts.insert((path, true), (before, Some(after)));
+        }
+        for (path, state) in &touched.destroyed {
+            if went_on.contains(path) {
+                continue;
+            }
+            let before = self.side(path, state, &mut Present::new(self, path))?;
+            parts.insert((path, false), (before, None));
+        }
+        Ok(parts.into_values().collect())
+    }
+
+    /// What the changes after generation `first` and up to `last` did.
+    fn touched_between(&self, first: u64, last: u64) -> Result<Touched> {
         let limit = self.limits.versions_max;
-        let mut paths = BTreeSet::new();
+        let mut touched = Touched::default();
         for member in self.ask(Catalog::chain)? {
-            if member.generation <= older || member.generation > newer {
+            if member.generation <= first || member.generation > last {
                 continue;
             }
             let (file, _) = self.shelf.read(&member.id)?;
+            for gone in destroyed(&file.change) {
+                let before = found(&file, &gone.path, &gone.before);
+                let lineage = self.lineage_to(&gone.path, member.generation, &before)?;
+                let origin = &lineage.stretches[lineage.at(first)];
+                if let State::Is(_) = origin.begin {
+                    let (path, state) = (origin.path.clone(), origin.begin.clone());
+                    touched.destroyed.insert(path, state);
+                }
+            }
+            let paths = &mut touched.paths;
             paths.extend(file.change.departures.into_iter().map(|gone| gone.path));
             paths.extend(file.change.arrivals.into_iter().map(|come| come.path));
             paths.extend(file.change.updates.into_iter().map(|update| update.path));
@@ -112,7 +148,7 @@ impl History {
                 return Err(HistoryError::Limit { which, limit });
             }
         }
-        Ok(paths)
+        Ok(touched)
     }
 
     fn side(
@@ -155,6 +191,16 @@ impl History {
     }
 }
 
+/// What a change put an end to: what it removed, and what something that moved took the place of.
+/// What was replaced where it stood goes on as the same file.
+fn destroyed(change: &Change) -> impl Iterator<Item = &Departure> {
+    let gone = change.departures.iter();
+    gone.filter(|gone| {
+        let come = arrival(change, &gone.path);
+        gone.moved_to.is_none() && come.is_none_or(|come| come.moved_from.is_some())
+    })
+}
+
 /// `None` for bytes that are not kept, or too many to be shown.
 fn kept(bytes: Result<Vec<u8>>) -> Result<Option<Vec<u8>>> {
     match bytes {
@@ -169,12 +215,13 @@ fn kept(bytes: Result<Vec<u8>>) -> Result<Option<Vec<u8>>> {
 }
 
 fn compared(before: Option<&DiffSide>, after: Option<&DiffSide>) -> String {
-    // A directory that came or went is seen by the files in it.
-    let is_seen = |side: Option<&DiffSide>| side.is_none_or(|side| side.kind != Kind::Directory);
     let moved = before
         .zip(after)
         .is_some_and(|(was, is)| was.path != is.path);
-    if !(moved || is_seen(before) && is_seen(after)) {
+    // A directory that came or went is seen by the files in it.
+    let is_seen = |side: &&DiffSide| moved || side.kind != Kind::Directory;
+    let (before, after) = (before.filter(is_seen), after.filter(is_seen));
+    if before.is_none() && after.is_none() {
         return String::new();
     }
     unified_diff(before.map(DiffSide::as_file), after.map(DiffSide::as_file))

@@ -206,6 +206,15 @@ impl History {
 
     /// What the changes below generation `below` did to a path.
     pub(super) fn lineage(&self, path: &VPath, below: u64) -> Result<Lineage> {
+        let present = match below {
+            u64::MAX => self.present_state(path)?,
+            _ => State::Unknown,
+        };
+        self.lineage_to(path, below, &present)
+    }
+
+    /// The same of what is known to have stood there in the end.
+    pub(super) fn lineage_to(&self, path: &VPath, below: u64, present: &State) -> Result<Lineage> {
         self.require_sound()?;
         let (horizon, _) = self.generations().unwrap_or_default();
         let mut steps: Vec<Step> = Vec::new();
@@ -226,11 +235,7 @@ impl History {
                 return Err(HistoryError::Limit { which, limit });
             }
         }
-        let present = match below {
-            u64::MAX => self.present_state(path)?,
-            _ => State::Unknown,
-        };
-        Ok(Lineage::new(path, steps, &present))
+        Ok(Lineage::new(path, steps, present))
     }
 
     fn version(

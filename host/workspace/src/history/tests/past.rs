@@ -1,5 +1,7 @@
 //! Versions of one file, and what stood at a path at a generation.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 use vfs::VPath;
 
@@ -441,8 +443,51 @@ fn compare(scene: &Scene, at: &str, generation: u64) -> Result<(), TestCaseError
     Ok(())
 }
 
+/// The paths that a diff names on either side.
+fn named(text: &str) -> BTreeSet<String> {
+    let lines = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("diff --git a/"));
+    let names = lines.flat_map(|line| {
+        let (one, two) = line.split_once(" b/").expect("two names");
+        [one.to_owned(), two.to_owned()]
+    });
+    names.collect()
+}
+
+/// Each file that is another one than before is named, or a directory above it that moved.
+fn compare_trees(scene: &Scene, older: u64, newer: u64) -> Result<(), TestCaseError> {
+    let selector = VersionSelector::Generation;
+    let text = scene.history().diff_all(&selector(older), &selector(newer));
+    let text = text.expect("all of it is kept");
+    let named = named(&text);
+    let (before, after) = (scene.tree_at(older), scene.tree_at(newer));
+    for at in before.keys().chain(after.keys()) {
+        let is_file = |node: Option<&Node>| node.is_some_and(|node| *node != Node::Directory);
+        let (was, is) = (before.get(at), after.get(at));
+        if was == is || !(is_file(was) || is_file(is)) {
+            continue;
+        }
+        let above = at.match_indices('/').map(|(end, _)| &at[..end]);
+        let is_named = named.contains(at) || above.into_iter().any(|dir| named.contains(dir));
+        prop_assert!(is_named, "{at} between {older} and {newer}:\n{text}");
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn a_diff_leaves_nothing_out(commits in commits()) {
+        let scene = played(&commits);
+        for older in 0..scene.newest() {
+            for newer in older + 1..=scene.newest() {
+                compare_trees(&scene, older, newer)?;
+                compare_trees(&scene, newer, older)?;
+            }
+        }
+    }
 
     #[test]
     fn every_version_is_as_the_model_says(commits in commits()) {
@@ -458,7 +503,7 @@ proptest! {
     fn every_listed_version_with_a_content_reads_back(commits in commits()) {
         let scene = played(&commits);
         let history = scene.history();
-        let all: std::collections::BTreeSet<&String> = scene.trees.iter().flat_map(|tree| tree.keys()).collect();
+        let all: BTreeSet<&String> = scene.trees.iter().flat_map(|tree| tree.keys()).collect();
         for at in all {
             let at: VPath = path(at);
             for version in history.versions(&at).expect("lists").versions {
