@@ -202,6 +202,10 @@ pub trait Dir: Send + Sync + fmt::Debug {
     /// where it makes room for them as they come.
     fn free_inodes(&self) -> io::Result<Option<u64>>;
 
+    /// How many more bytes the file system takes from this process, as it says itself; `None` where
+    /// nothing is known. A file system that compresses takes more.
+    fn free_bytes(&self) -> io::Result<Option<u64>>;
+
     /// What a flush is worth here.
     fn durability(&self) -> io::Result<Durability>;
 

@@ -24,6 +24,7 @@ mod plan;
 mod transaction;
 
 mod reserve;
+mod room;
 
 mod ahead;
 mod apply;

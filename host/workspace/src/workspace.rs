@@ -283,7 +283,8 @@ impl Workspace {
     /// What a commit with the same options would do now: the same conflicts, or the same changes.
     /// Nothing is changed, the session is as it was, and its audit knows nothing of it.
     ///
-    /// What only shows when it is written, such as a full disk, is not foreseen.
+    /// Too little room is foreseen as far as the file system tells how much there is; what only
+    /// shows when it is written is not.
     ///
     /// # Errors
     ///

@@ -56,6 +56,8 @@ pub struct FaultPlan {
     handles_count: AtomicUsize,
     /// How many more objects the disk takes; `None` for any number.
     free_inodes: Mutex<Option<u64>>,
+    /// How many more bytes it says that it takes.
+    free_bytes: Mutex<Option<u64>>,
 }
 
 /// How many calls a [`FaultPlan`] remembers; later ones are counted but not logged.
@@ -130,6 +132,7 @@ impl FaultPlan {
             state: Mutex::new(state),
             handles_count: AtomicUsize::new(0),
             free_inodes: Mutex::new(None),
+            free_bytes: Mutex::new(None),
         })
     }
 
@@ -151,6 +154,11 @@ impl FaultPlan {
     /// Lets the disk take so many more files, directories and links; with `None`, any number.
     pub fn limit_inodes(&self, free: Option<u64>) {
         *self.free_inodes() = free;
+    }
+
+    /// Has the disk say that it takes so many more bytes; it takes any number all the same.
+    pub fn say_free_bytes(&self, free: Option<u64>) {
+        *self.free_bytes() = free;
     }
 
     /// How many calls were made, failed ones included.
@@ -211,6 +219,12 @@ impl FaultPlan {
 
     fn free_inodes(&self) -> MutexGuard<'_, Option<u64>> {
         self.free_inodes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn free_bytes(&self) -> MutexGuard<'_, Option<u64>> {
+        self.free_bytes
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
@@ -360,6 +374,14 @@ impl Dir for FaultDir {
         match *self.plan.free_inodes() {
             Some(free) => Ok(Some(free)),
             None => self.inner.free_inodes(),
+        }
+    }
+
+    fn free_bytes(&self) -> io::Result<Option<u64>> {
+        self.plan.check("free_bytes", "")?;
+        match *self.plan.free_bytes() {
+            Some(free) => Ok(Some(free)),
+            None => self.inner.free_bytes(),
         }
     }
 

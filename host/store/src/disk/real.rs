@@ -304,6 +304,11 @@ impl Dir for RealDir {
         Ok((found.f_files > 0).then_some(found.f_favail))
     }
 
+    fn free_bytes(&self) -> io::Result<Option<u64>> {
+        let found = retry_on_intr(|| rustix::fs::fstatvfs(&self.handle))?;
+        Ok(found.f_bavail.checked_mul(found.f_frsize))
+    }
+
     fn durability(&self) -> io::Result<Durability> {
         let statfs = retry_on_intr(|| rustix::fs::fstatfs(&self.handle))?;
         // Magic numbers of statfs(2). ext2, ext3 and ext4 share one.

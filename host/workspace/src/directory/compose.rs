@@ -20,7 +20,7 @@ use crate::workspace::Workspace;
 pub(super) const FILE_MODE: u32 = 0o644;
 const EXECUTABLE_MODE: u32 = 0o755;
 /// A content up to this size is in the record.
-const INLINE_BYTES_MAX: u64 = 1 << 20;
+pub(super) const INLINE_BYTES_MAX: u64 = 1 << 20;
 /// About what a record says of one object beside its path, and of the change as a whole.
 const OBJECT_BYTES: usize = 256;
 const CHANGE_BYTES: usize = 1_024;

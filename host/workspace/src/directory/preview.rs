@@ -6,6 +6,7 @@ use vfs::Conflict;
 
 use super::commit::{check_places, footprint, moved_under, validate};
 use super::engine::Engine;
+use super::room;
 use super::validate::Validated;
 use crate::change::Collector;
 use crate::commit::{CommitOutcome, Request};
@@ -50,6 +51,8 @@ pub(crate) fn preview(engine: &Arc<Engine>, request: &Request<'_>) -> Result<Vec
     let limit = workspace.options.limits.change_bytes_max;
     check_limit("change-bytes", change.encode().len(), limit)?;
     check_places(engine, &change, immovable)?;
+    let store = entered.as_ref().map(|entered| &*entered.store);
+    room::foresee(engine, store, sealed)?;
     Ok(Vec::new())
 }
 

@@ -13,7 +13,7 @@ use crate::error::StoreError;
 /// Bytes of all contents in the record of one commit, and of all commits under way at once.
 pub(super) const INLINE_BYTES_MAX: u64 = 4 << 20;
 /// The same with what the names and inodes of many small files take.
-const RESERVE_BYTES: u64 = INLINE_BYTES_MAX + (2 << 20);
+pub(super) const RESERVE_BYTES: u64 = INLINE_BYTES_MAX + (2 << 20);
 
 /// Inodes that stay free beside those of the changes under way and the change files of what is not
 /// checkpointed: for the 256 folders of the objects, and what somebody else makes in that moment.
@@ -93,16 +93,16 @@ impl Reserve {
             promised: self.promised_inodes.clone(),
             count,
         };
-        let needed = [count, pending_count, INODES_SPARE]
-            .into_iter()
-            .fold(before, u64::saturating_add);
-        match root.free_inodes()? {
-            Some(free) if free < needed => {
-                let detail = format!("{free} inodes are free and {needed} have to be");
-                Err(io::Error::new(io::ErrorKind::StorageFull, detail))
-            }
-            _ => Ok(promised),
+        check_inodes(root, before, count, pending_count)?;
+        Ok(promised)
+    }
+
+    /// Bytes that the reserve does not hold yet and is going to ask for.
+    pub(super) fn missing_bytes(&self) -> io::Result<u64> {
+        if !self.possible.load(Ordering::Acquire) {
+            return Ok(0);
         }
+        Ok(RESERVE_BYTES.saturating_sub(self.file.stat()?.size))
     }
 
     /// Gives the room back when `error` says that there is none; tells whether that may help.
@@ -120,6 +120,25 @@ impl Reserve {
 impl Drop for PromisedInodes {
     fn drop(&mut self) {
         self.promised.fetch_sub(self.count, Ordering::AcqRel);
+    }
+}
+
+/// Checks that so many inodes are free beside those that are promised already.
+pub(super) fn check_inodes(
+    root: &dyn Dir,
+    promised: u64,
+    count: u64,
+    pending_count: u64,
+) -> io::Result<()> {
+    let needed = [count, pending_count, INODES_SPARE]
+        .into_iter()
+        .fold(promised, u64::saturating_add);
+    match root.free_inodes()? {
+        Some(free) if free < needed => {
+            let detail = format!("{free} inodes are free and {needed} have to be");
+            Err(io::Error::new(io::ErrorKind::StorageFull, detail))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -21,7 +21,7 @@ use crate::error::StoreError;
 use crate::ids::IdSource;
 
 /// Zero-filled when a store is made, twice: room for some commits of usual size.
-const JOURNAL_BYTES_INITIAL: u64 = 2 << 20;
+pub(super) const JOURNAL_BYTES_INITIAL: u64 = 2 << 20;
 const JOURNAL_BYTES_MAX: u64 = 64 << 20;
 /// The contents of a record have at most 4 MiB, the change itself at most
 /// `WorkspaceLimits::change_bytes_max`.

@@ -162,6 +162,10 @@ impl Dir for ActingDir {
         self.inner.free_inodes()
     }
 
+    fn free_bytes(&self) -> io::Result<Option<u64>> {
+        self.inner.free_bytes()
+    }
+
     fn durability(&self) -> io::Result<Durability> {
         self.inner.durability()
     }

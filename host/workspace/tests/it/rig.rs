@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use session_fs_workspace::{
-    BaseHandle, BeginOptions, CommitOptions, CommitOutcome, IdSource, Workspace, WorkspaceOptions,
+    BaseHandle, BeginOptions, CommitOptions, CommitOutcome, IdSource, Preview, Workspace,
+    WorkspaceOptions,
 };
 use store::disk::crash::{CrashOptions, Node};
 use store::disk::{CrashDisk, Dir, File, FileKind};
@@ -224,6 +225,11 @@ impl Host {
     pub(crate) fn commit(&self, session: &Session) -> session_fs_workspace::Result<CommitOutcome> {
         let options = CommitOptions::default();
         self.workspace.commit(session, &options)
+    }
+
+    /// What the same commit would come to.
+    pub(crate) fn preview(&self, session: &Session) -> session_fs_workspace::Result<Preview> {
+        self.workspace.preview(session, &CommitOptions::default())
     }
 
     /// What keeps the base from taking commits.

@@ -200,6 +200,10 @@ impl Dir for CrashDir {
         self.device.read(|_| Ok(None))
     }
 
+    fn free_bytes(&self) -> io::Result<Option<u64>> {
+        self.device.read(|_| Ok(None))
+    }
+
     fn durability(&self) -> io::Result<Durability> {
         self.device.read(|_| Ok(Durability::PowerLoss))
     }

@@ -1,9 +1,9 @@
 //! The disk runs out of inodes: that is found while the commit can still be refused.
 
 use session_fs_workspace::{CommitOutcome, WorkspaceError};
-use store::disk::FaultDir;
 use store::disk::crash::CrashOptions;
 use store::disk::fault::{Fault, FaultPlan};
+use store::disk::{CrashDisk, FaultDir};
 use vfs::{ErrorKind, Session, Status};
 
 use super::{BEFORE, change, large};
@@ -25,7 +25,10 @@ fn commit_with(free: u64, change: fn(&Session) -> vfs::Result<()>) -> bool {
     first.write("first", b"1").expect("writes");
     assert!(matches!(host.commit(&first), Ok(CommitOutcome::Applied(_))));
     plan.limit_inodes(Some(free));
+    let foretold = host.preview(&session);
     let outcome = host.commit(&session);
+    let is_applied = matches!(outcome, Ok(CommitOutcome::Applied(_)));
+    assert_eq!(foretold.is_ok(), is_applied, "{free} free: {foretold:?}");
     match &outcome {
         Ok(CommitOutcome::Applied(_)) => {
             // All that comes later is there for the taking too.
@@ -84,4 +87,46 @@ fn what_is_needed_grows_with_what_is_made() {
     assert_eq!(many - few, 39);
     let moved = least(|session| session.rename("kept", "elsewhere"));
     assert!(moved < few, "what moves is there already");
+}
+
+/// A preview with so many bytes free.
+fn preview_with(free: u64, has_store: bool, content: &[u8]) -> Option<ErrorKind> {
+    let disk = match has_store {
+        true => rig::prepared(BEFORE, CrashOptions::default()),
+        false => CrashDisk::default(),
+    };
+    let plan = FaultPlan::new(Fault::NEVER);
+    let host = Host::open(FaultDir::wrap(disk.root(), plan.clone()), "one", None);
+    if has_store {
+        // It is held from the first commit on.
+        let first = host.begin();
+        first.write("first", b"1").expect("writes");
+        assert!(matches!(host.commit(&first), Ok(CommitOutcome::Applied(_))));
+    }
+    let session = host.begin();
+    session.write("large", content).expect("writes");
+    plan.say_free_bytes(Some(free));
+    let before = visible(&rig::nodes(&disk));
+    let foretold = host.preview(&session);
+    assert!(visible(&rig::nodes(&disk)) == before, "nothing was made");
+    foretold.err().map(|error| error.kind())
+}
+
+#[test]
+fn a_preview_foresees_a_disk_without_room_for_large_contents() {
+    const MIB: usize = 1 << 20;
+    let (full, small) = (vec![b'x'; 8 * MIB], vec![b'x'; 1000]);
+    let mut sparse = vec![0; 8 * MIB];
+    sparse[0] = 1;
+    let limit = Some(ErrorKind::Limit);
+    assert_eq!(preview_with(8 << 20, true, &full), None);
+    assert_eq!(preview_with((8 << 20) - 1, true, &full), limit);
+    assert_eq!(
+        preview_with(1 << 20, true, &sparse),
+        None,
+        "zeros are holes"
+    );
+    assert_eq!(preview_with(0, true, &small), None, "the room is held");
+    assert_eq!(preview_with(9 << 20, false, &small), limit, "for a store");
+    assert_eq!(preview_with(10 << 20, false, &small), None);
 }
