@@ -263,6 +263,11 @@ impl Failure {
             vfs::Error::Stale { .. } => {
                 failure.hint("session-fs session rebase moves the session onto what is there now")
             }
+            // What was asked for could never be done.
+            vfs::Error::Invalid { .. } | vfs::Error::InvalidPath { .. } => Self {
+                code: Code::Usage,
+                ..failure
+            },
             vfs::Error::NoSuchSavepoint { .. } => Self {
                 code: Code::NotFound,
                 ..failure

@@ -173,13 +173,12 @@ fn start(session: &Session, options: &CommitOptions) -> Result<Started> {
         Err(vfs::Error::Stale { path }) => return Ok(Started::Stale(path)),
         sealed => sealed?,
     };
-    if sealed.change_set().is_empty() {
-        return Ok(Started::Unchanged(sealed));
+    match options.paths.as_slice() {
+        [] if sealed.change_set().is_empty() => Ok(Started::Unchanged(sealed)),
+        [] => Ok(Started::Ready(sealed)),
+        // Where nothing changed the path is a mistake, and no reason to end the session.
+        paths => Ok(Started::Ready(sealed.select(paths)?)),
     }
-    Ok(Started::Ready(match options.paths.as_slice() {
-        [] => sealed,
-        paths => sealed.select(paths)?,
-    }))
 }
 
 /// Commits a session as it is.

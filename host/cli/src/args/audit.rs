@@ -22,7 +22,7 @@ pub(crate) enum AuditCommand {
         #[command(flatten)]
         filter: AuditFilterArgs,
         /// How many at most; the last ones are shown
-        #[arg(long, value_name = "N", default_value_t = 100)]
+        #[arg(long, value_name = "N", default_value = "100", value_parser = values::count())]
         limit: usize,
     },
     /// Check that the log is as it was written
@@ -58,11 +58,11 @@ pub(crate) struct AuditFilterArgs {
     pub(crate) task: Option<String>,
 
     /// Only this operation, such as write
-    #[arg(long, value_name = "WORD", value_parser = values::text())]
+    #[arg(long, value_name = "WORD", value_parser = values::operation)]
     pub(crate) operation: Option<String>,
 
     /// Only with this outcome, such as ok or denied
-    #[arg(long, value_name = "WORD", value_parser = values::text())]
+    #[arg(long, value_name = "WORD", value_parser = values::outcome)]
     pub(crate) outcome: Option<String>,
 
     /// Only at this path or below it

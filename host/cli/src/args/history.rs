@@ -107,7 +107,7 @@ pub(crate) struct HistoryLogArgs {
     pub(crate) until: Option<Duration>,
 
     /// How many at most
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value = "100", value_parser = values::count())]
     pub(crate) limit: usize,
 }
 

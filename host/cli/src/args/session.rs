@@ -54,7 +54,7 @@ pub(crate) enum SessionCommand {
         #[command(flatten)]
         session: SessionArgs,
         /// The name
-        #[arg(value_name = "NAME", value_parser = values::text())]
+        #[arg(value_name = "NAME", value_parser = values::some_text())]
         name: String,
     },
     /// Bring a session back to a savepoint
@@ -62,7 +62,7 @@ pub(crate) enum SessionCommand {
         #[command(flatten)]
         session: SessionArgs,
         /// The savepoint's name
-        #[arg(value_name = "NAME", value_parser = values::text())]
+        #[arg(value_name = "NAME", value_parser = values::some_text())]
         name: String,
     },
     /// Remove what is left of sessions that expired or ended long ago
@@ -168,8 +168,8 @@ pub(crate) struct CommitArgs {
     pub(crate) message: Option<String>,
 
     /// Only what changed at or below these paths; the session stays open with the rest
-    #[arg(long, value_name = "PATH", num_args = 1.., value_parser = values::text())]
-    pub(crate) paths: Vec<String>,
+    #[arg(long, value_name = "PATH", num_args = 1.., value_parser = values::some_path())]
+    pub(crate) paths: Vec<vfs::VPath>,
 
     /// Say what would happen and change nothing
     #[arg(long)]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 
-use vfs::VPath;
+use vfs::{OperationKind, VPath};
 use workspace::history::VersionSelector;
 
 use super::VersionOf;
@@ -14,6 +14,18 @@ use crate::units;
 
 /// Bytes that a 32-bit guest can address.
 const GUEST_MEMORY_BYTES_MAX: u64 = 4 << 30;
+
+/// What an operation can come to, as the audit log has it.
+const OUTCOMES: [&str; 8] = [
+    "ok",
+    "retry",
+    "conflict",
+    "invalid",
+    "limit",
+    "not-found",
+    "denied",
+    "internal",
+];
 
 /// A base as it is written on the command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +74,44 @@ pub(super) fn path() -> impl TypedValueParser<Value = VPath> {
     OsStringValueParser::new().try_map(|value| to_path(&to_text(value)?))
 }
 
+/// A path below the base that is not left out: an empty one would stand for everything.
+pub(super) fn some_path() -> impl TypedValueParser<Value = VPath> {
+    OsStringValueParser::new().try_map(|value| to_path(&to_some_text(value)?))
+}
+
+/// A text that is not empty.
+pub(super) fn some_text() -> impl TypedValueParser<Value = String> {
+    OsStringValueParser::new().try_map(to_some_text)
+}
+
+/// How many, from 1 on.
+pub(super) fn count() -> impl TypedValueParser<Value = usize> {
+    OsStringValueParser::new().try_map(|value| match to_text(value)?.parse() {
+        Ok(0) => Err("it has to be 1 or more".to_owned()),
+        Ok(count) => Ok(count),
+        Err(_) => Err("a number is needed".to_owned()),
+    })
+}
+
+/// The word of an operation, or of what the audit log says of itself.
+pub(super) fn operation(text: &str) -> Result<String, String> {
+    let is_known = OperationKind::from_word(text).is_some() || text.starts_with("log-");
+    let words = OperationKind::ALL.iter().map(|kind| kind.as_str());
+    known(text, is_known, &words.collect::<Vec<_>>())
+}
+
+/// The word of an outcome.
+pub(super) fn outcome(text: &str) -> Result<String, String> {
+    known(text, OUTCOMES.contains(&text), &OUTCOMES)
+}
+
+fn known(text: &str, is_known: bool, words: &[&str]) -> Result<String, String> {
+    match is_known {
+        true => Ok(text.to_owned()),
+        false => Err(format!("it is one of {}", words.join(", "))),
+    }
+}
+
 /// A version of a file.
 pub(super) fn version(text: &str) -> Result<VersionSelector, String> {
     text.parse()
@@ -99,6 +149,13 @@ fn to_text(value: OsString) -> Result<String, String> {
             value.display()
         )
     })
+}
+
+fn to_some_text(value: OsString) -> Result<String, String> {
+    match to_text(value)? {
+        text if text.is_empty() => Err("it is empty".to_owned()),
+        text => Ok(text),
+    }
 }
 
 fn to_path(text: &str) -> Result<VPath, String> {

@@ -91,10 +91,9 @@ pub(crate) fn what_to_do(id: &str) -> String {
 }
 
 pub(super) fn commit(args: &CommitArgs) -> Result<Answer, Failure> {
-    let paths: Result<Vec<VPath>, _> = args.paths.iter().map(|path| parse(path)).collect();
     let options = CommitOptions {
         message: args.message.clone(),
-        paths: paths?,
+        paths: args.paths.clone(),
         ..commit_options(&args.conflict)
     };
     let opened = OpenSession::open(&args.session, "session commit")?;
@@ -105,7 +104,7 @@ pub(super) fn commit(args: &CommitArgs) -> Result<Answer, Failure> {
         .base
         .workspace
         .commit_durable(&opened.session, &options)
-        .map_err(|error| Failure::base(&error))?;
+        .map_err(|error| Failure::commit(&error))?;
     Ok(tell(&opened, &outcome))
 }
 
@@ -215,9 +214,4 @@ pub(crate) fn preview(
 pub(crate) fn conflicted_paths(opened: &OpenSession, list: &[Conflict]) -> Vec<ConflictedPath> {
     let base = &opened.base;
     crate::conflict::conflicted_paths(&base.workspace, &base.handle, &opened.session, list)
-}
-
-fn parse(path: &str) -> Result<VPath, Failure> {
-    let parsed = VPath::parse(path.trim_start_matches('/'));
-    parsed.map_err(|error| Failure::file(&error))
 }
