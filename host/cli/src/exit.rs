@@ -160,7 +160,9 @@ impl Failure {
                 Self::session(format!("{base}: {}", chain(error)), error)
             }
             // These name the base themselves.
-            SupervisorError::Workspace(error) => Self::workspace(chain(error), error),
+            SupervisorError::Workspace(error) => {
+                Self::workspace(unmade(error, chain(error)), error)
+            }
         }
     }
 
@@ -169,13 +171,16 @@ impl Failure {
         match error {
             WorkspaceError::Session(error) => Self::file(error),
             WorkspaceError::Durable(error) => Self::durable(error),
-            error => {
-                let code = io_cause(error).map_or_else(|| Code::of(error.kind()), Code::of_io);
-                Self {
-                    hint: base_hint(error).map(str::to_owned),
-                    ..Self::new(code, chain(error))
-                }
-            }
+            error => Self::workspace(chain(error), error),
+        }
+    }
+
+    /// A commit could not be made.
+    pub(crate) fn commit(error: &WorkspaceError) -> Self {
+        let failure = Self::base(error);
+        Self {
+            message: unmade(error, failure.message),
+            ..failure
         }
     }
 
@@ -311,6 +316,17 @@ impl Failure {
     }
 }
 
+/// The message of a commit that was not made, where the error does not say itself what is where.
+fn unmade(error: &WorkspaceError, message: String) -> String {
+    use WorkspaceError::{Audit, Away, Busy, Io, Poisoned, Store};
+    match error {
+        Audit { .. } | Away { .. } | Busy { .. } | Io { .. } | Poisoned { .. } | Store { .. } => {
+            format!("nothing was committed: {message}")
+        }
+        _ => message,
+    }
+}
+
 /// What to do about a base that could not be worked with.
 fn base_hint(error: &WorkspaceError) -> Option<&'static str> {
     match error {
@@ -327,7 +343,8 @@ fn io_hint(error: &(dyn Error + 'static)) -> Option<&'static str> {
             Some("make room where the base is and try again")
         }
         ErrorKind::ReadOnlyFilesystem => Some(
-            "sessions and commits write to .session-fs: make the file system writable, or work on a copy",
+            "the base is read-only here, and sessions and commits write to .session-fs: \
+            make the file system writable, or work on a copy",
         ),
         ErrorKind::PermissionDenied => Some(
             "sessions and commits need the right to write there, and to what is in .session-fs",

@@ -56,7 +56,7 @@ pub enum WorkspaceError {
     /// The system failed before anything of the base was touched, or all of it was put back. The
     /// session is open. Where a strict commit could not be put back to its end, the base takes no
     /// commits until it is opened again, which completes that.
-    #[error("base {base}: nothing was committed, input/output error at '{path}'")]
+    #[error("base {base}: input/output error at '{path}'")]
     Io {
         /// The base.
         base: String,
@@ -66,7 +66,7 @@ pub enum WorkspaceError {
         source: Arc<std::io::Error>,
     },
     /// The directory is not where it was any more; nothing was written anywhere. The session is open.
-    #[error("base {base}: nothing was committed, {found}; put the directory back and try again")]
+    #[error("base {base}: {found}; put the directory back and try again")]
     Away {
         /// The base.
         base: String,
@@ -124,7 +124,7 @@ pub enum WorkspaceError {
         source: Arc<StoreError>,
     },
     /// What sessions did cannot be logged. The session is open.
-    #[error("base {base}: nothing was committed, since the audit log cannot be kept")]
+    #[error("base {base}: the audit log cannot be kept")]
     Audit {
         /// The base.
         base: String,

@@ -105,6 +105,6 @@ fn finish(opened: &OpenSession, args: &RevertArgs, purpose: &str) -> Result<Answ
         .base
         .workspace
         .commit_durable(&opened.session, &options)
-        .map_err(|error| Failure::base(&error))?;
+        .map_err(|error| Failure::commit(&error))?;
     Ok(tell(opened, &outcome))
 }

@@ -154,7 +154,7 @@ fn a_base_that_went_away_is_not_committed_to_until_it_is_back() {
                 );
                 assert_eq!(refused.kind(), ErrorKind::NotFound);
                 let text = refused.to_string();
-                for part in ["file:///yard/base", "nothing was committed", "put"] {
+                for part in ["file:///yard/base", "directory", "put"] {
                     assert!(text.contains(part), "{text}");
                 }
             }
