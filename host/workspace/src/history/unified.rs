@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use vfs::{DiffFile, Kind, VPath, unified_diff};
 
 use super::error::{HistoryError, Result};
-use super::lineage::{State, arrival, found};
+use super::lineage::{Lineage, State, Step, VersionKind, arrival, carried_to, departure, found};
 use super::present::Present;
 use super::versions::VersionSelector;
 use super::{Catalog, History};
@@ -26,7 +26,7 @@ type Part = (Option<DiffSide>, Option<DiffSide>);
 /// What some changes did.
 #[derive(Debug, Default)]
 struct Touched {
-    /// Every path that they named.
+    /// What they named and is there in the end, by where it stands then.
     paths: BTreeSet<VPath>,
     /// What stood in the beginning and was removed, by where it stood then.
     destroyed: BTreeMap<VPath, State>,
@@ -75,7 +75,8 @@ impl History {
             return Err(HistoryError::UnknownChange { id });
         }
         let touched = self.touched_between(first, last)?;
-        if let Some(path) = touched.paths.iter().next().filter(|_| first + 1 < horizon) {
+        let mut changed = touched.paths.iter().chain(touched.destroyed.keys());
+        if let Some(path) = changed.next().filter(|_| first + 1 < horizon) {
             let when = format!("between generations {first} and {last}");
             let path = path.clone();
             return Err(HistoryError::UnknownVersion { path, when });
@@ -104,11 +105,11 @@ impl History {
             let Some(after) = self.side(&stretch.path, &stretch.begin, &mut present)? else {
                 continue;
             };
-            let origin = &lineage.stretches[lineage.at(first)];
-            let before = self.side(&origin.path, &origin.begin, &mut present)?;
-            if origin.begin != State::Absent {
-                went_on.insert(origin.path.clone());
-            }
+            let before = match origin(&lineage, first) {
+                Some((path, state)) => self.side(path, state, &mut present)?,
+                None => None,
+            };
+            went_on.extend(before.as_ref().map(|before| before.path.clone()));
             parts.insert((path, true), (before, Some(after)));
         }
         for (path, state) in &touched.destroyed {
@@ -133,14 +134,15 @@ impl History {
             for gone in destroyed(&file.change) {
                 let before = found(&file, &gone.path, &gone.before);
                 let lineage = self.lineage_to(&gone.path, member.generation, &before)?;
-                let origin = &lineage.stretches[lineage.at(first)];
-                if let State::Is(_) = origin.begin {
-                    let (path, state) = (origin.path.clone(), origin.begin.clone());
-                    touched.destroyed.insert(path, state);
+                if let Some((path, state @ State::Is(_))) = origin(&lineage, first) {
+                    touched.destroyed.insert(path.clone(), state.clone());
                 }
             }
             let paths = &mut touched.paths;
-            paths.extend(file.change.departures.into_iter().map(|gone| gone.path));
+            *paths = paths
+                .iter()
+                .filter_map(|at| place_after(&file.change, at))
+                .collect();
             paths.extend(file.change.arrivals.into_iter().map(|come| come.path));
             paths.extend(file.change.updates.into_iter().map(|update| update.path));
             if paths.len() > limit {
@@ -189,6 +191,24 @@ impl History {
         let (which, limit) = ("diff-bytes", limit as u64);
         Err(HistoryError::Limit { which, limit })
     }
+}
+
+/// Where what stood at a path before a change stands after it; `None` when it was removed.
+fn place_after(change: &Change, path: &VPath) -> Option<VPath> {
+    match departure(change, path) {
+        Some(gone) => gone.moved_to.clone(),
+        None => Some(carried_to(change, path).unwrap_or_else(|| path.clone())),
+    }
+}
+
+/// Where something stood at a generation, and how; `None` when what stood there was another thing that
+/// went elsewhere.
+fn origin(lineage: &Lineage, generation: u64) -> Option<(&VPath, &State)> {
+    let index = lineage.at(generation);
+    let went = |step: &Step| matches!(step.kind, VersionKind::MovedAway { .. });
+    let stretch = &lineage.stretches[index];
+    let is_same = !lineage.steps[..index].iter().any(went);
+    is_same.then_some((&stretch.path, &stretch.begin))
 }
 
 /// What a change put an end to: what it removed, and what something that moved took the place of.
