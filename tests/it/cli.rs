@@ -10,6 +10,7 @@ mod audit;
 mod bases;
 mod doctor;
 mod errors;
+mod every;
 mod fs;
 mod full_disk;
 mod history;
