@@ -8,7 +8,7 @@ use store::disk::Dir;
 
 use crate::audit::AuditReader;
 use crate::base::BaseHandle;
-use crate::directory::{Engine, StoreAccess, peek};
+use crate::directory::{StoreAccess, peek};
 use crate::durable::{DurableContext, DurableLimits, DurableStore, SessionId, SessionSummary};
 use crate::error::{Result, StoreError, WorkspaceError};
 use crate::history::{History, HistoryLimits};
@@ -17,7 +17,8 @@ use crate::workspace::Workspace;
 
 /// A store that is read as it stands. Nothing in it is written, recovered or cleaned up.
 pub struct StoreReader {
-    engine: Arc<Engine>,
+    name: String,
+    root: Arc<dyn Dir>,
     access: StoreAccess,
     waiting: Result<usize, Arc<StoreError>>,
     context: DurableContext,
@@ -43,7 +44,8 @@ impl Workspace {
             limits: DurableLimits::default(),
         };
         Ok(Some(StoreReader {
-            engine: engine.clone(),
+            name: base.name().to_owned(),
+            root: engine.root().clone(),
             access,
             waiting: waiting.map_err(Arc::new),
             context,
@@ -68,8 +70,7 @@ impl StoreReader {
     ///
     /// `History`.
     pub fn history(&self) -> Result<History> {
-        let root = self.engine.root().clone();
-        let dir = self.access.dir.clone();
+        let (root, dir) = (self.root.clone(), self.access.dir.clone());
         let history = History::open_unwritten(dir, root, HistoryLimits::default());
         Ok(history.map_err(Arc::new)?)
     }
@@ -122,7 +123,7 @@ impl StoreReader {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => {
                 let path = format!(".session-fs/{folder}");
-                Err(WorkspaceError::io(self.engine.name(), path, error))
+                Err(WorkspaceError::io(&self.name, path, error))
             }
         }
     }
@@ -131,7 +132,7 @@ impl StoreReader {
 impl fmt::Debug for StoreReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StoreReader")
-            .field("base", &self.engine.name())
+            .field("base", &&self.name)
             .finish_non_exhaustive()
     }
 }

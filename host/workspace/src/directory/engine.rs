@@ -140,11 +140,6 @@ impl Engine {
         engine
     }
 
-    /// The base's name.
-    pub(crate) fn name(&self) -> &str {
-        &self.name
-    }
-
     /// What keeps the base from taking commits.
     pub(crate) fn trouble(&self) -> Option<WorkspaceError> {
         self.sound_state().err()
