@@ -45,10 +45,14 @@ pub(crate) fn kill_often(folder: &Folder, kills: u64, seed: u64) -> u64 {
             "kill {kill}: {last} was acknowledged, {found} is there"
         );
         let mut tree = scene::tree_without(folder, &BULK);
-        let left = tree
-            .keys()
-            .filter(|path| path.starts_with(".session-fs/staging/"));
-        assert_eq!(left.count(), 0, "kill {kill}");
+        // One that was killed while it made the store leaves what the next commit begins with.
+        if tree.contains_key(".session-fs/store") {
+            let left = tree
+                .keys()
+                .filter(|path| path.starts_with(".session-fs/staging/"));
+            let left: Vec<_> = left.collect();
+            assert!(left.is_empty(), "kill {kill}: {left:?}");
+        }
         assert!(!tree.contains_key(".session-fs/conflicts"), "kill {kill}");
         tree.retain(|path, _| !path.starts_with(".session-fs"));
         let expected = history.tree(found);
