@@ -128,7 +128,7 @@ pub(super) const BUGS: &[Bug] = &[
         CRASH,
     ),
     bug(
-        "recovery does not look into directories that were carried away",
+        "recovery does not look into directories that were moved",
         REDO,
         "            None => self.carried_away(step, seen)?,",
         "            None => None,",

@@ -155,8 +155,8 @@ impl Redo<'_, '_> {
         self.applier.displace(step, &slot)
     }
 
-    /// Finds what departs where a directory above it has been carried to: the disk may have kept a
-    /// later step and lost an earlier one.
+    /// Finds what departs where a directory above it has been moved to: the disk may have kept a later
+    /// step and lost an earlier one. Directories that were removed are back where they stood.
     fn carried_away<'s>(
         &self,
         step: &Step<'s>,

@@ -85,6 +85,21 @@ fn small(order: EntryOrder) -> Vec<Workload> {
             &[&[rename("d", "e"), write("e/g", "after")]],
         ),
         (
+            "remove from a directory and move it",
+            &[&[remove("d/g"), rename("d", "e")]],
+        ),
+        (
+            "move out of a directory and move it",
+            &[&[rename("d/g", "g"), rename("d", "e")]],
+        ),
+        (
+            "remove from a directory, move it and make it again",
+            &[
+                &[remove("d/g"), rename("d", "e")],
+                &[make_directory("d"), write("d/n", "new")],
+            ],
+        ),
+        (
             "move what was just written",
             &[&[write("d/g", "one")], &[rename("d", "e")]],
         ),
