@@ -29,6 +29,9 @@ pub(super) const LINGERING_NAME: &str = "lingering";
 /// Entries of a folder of the store that are looked at in one go.
 pub(crate) const ENTRIES_MAX: usize = 10_000_000;
 
+/// Names that are tried for what is set aside.
+const FREE_NAMES_MAX: u32 = 1_000;
+
 /// The folders of one store.
 #[derive(Debug)]
 pub(crate) struct StoreFolder {
@@ -116,7 +119,7 @@ impl StoreFolder {
     }
 
     /// Moves what is in a slot to `conflicts/<transaction>/`, where it lasts. Returns where it is
-    /// below the base's root.
+    /// below the base's root: what has its name there already stays.
     pub(crate) fn set_aside(&self, transaction: u64, slot: &Name) -> io::Result<String> {
         self.set_aside_from(&*self.staging, slot, transaction, slot)
     }
@@ -132,8 +135,8 @@ impl StoreFolder {
         let fail = |error: StoreError| io::Error::other(error);
         let conflicts = ensure(&self.dir, "conflicts").map_err(fail)?;
         let own = ensure(&conflicts, &format!("{transaction:016x}")).map_err(fail)?;
-        from.rename(from_name, &*own, slot, RenameMode::NoReplace)?;
-        Ok(format!("{STORE_NAME}/conflicts/{transaction:016x}/{slot}"))
+        let kept = rename_to_free(from, from_name, &*own, slot)?;
+        Ok(format!("{STORE_NAME}/conflicts/{transaction:016x}/{kept}"))
     }
 
     /// Removes a slot and, when it is a directory, everything in it.
@@ -189,6 +192,42 @@ fn remove(dir: &dyn Dir, file: &str) -> Result<(), StoreError> {
     match dir.unlink(&name(file)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::io(file, error)),
         _ => Ok(()),
+    }
+}
+
+/// Moves an object to a folder under this name, or the next that is free; returns that.
+fn rename_to_free(
+    from: &dyn Dir,
+    from_name: &Name,
+    to: &dyn Dir,
+    wanted: &Name,
+) -> io::Result<Name> {
+    for number in 1..=FREE_NAMES_MAX {
+        let free = match number {
+            1 => wanted.clone(),
+            number => name(&format!("{wanted}.{number}")),
+        };
+        match rename_gently(from, from_name, to, &free) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            renamed => return renamed.map(|()| free),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
+/// Renames without replacing anything; a file system that does not know how is asked beforehand.
+fn rename_gently(from: &dyn Dir, from_name: &Name, to: &dyn Dir, to_name: &Name) -> io::Result<()> {
+    use io::ErrorKind::{AlreadyExists, InvalidInput, NotFound, Unsupported};
+    match from.rename(from_name, to, to_name, RenameMode::NoReplace) {
+        Err(error) if matches!(error.kind(), InvalidInput | Unsupported) => {}
+        renamed => return renamed,
+    }
+    match to.stat(to_name) {
+        Ok(_) => Err(AlreadyExists.into()),
+        Err(error) if error.kind() == NotFound => {
+            from.rename(from_name, to, to_name, RenameMode::Replace)
+        }
+        Err(error) => Err(error),
     }
 }
 

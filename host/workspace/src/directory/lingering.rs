@@ -36,18 +36,23 @@ struct Lingering {
 
 impl Store {
     /// Removes the oldest files that linger when there are too many, and sets aside those of them that
-    /// were written to since.
+    /// were written to since. What somebody else takes away or puts there meanwhile is none of ours.
     pub(super) fn sweep_lingering(&self) -> Result<(), StoreError> {
         let fail = |error| StoreError::io(LINGERING_NAME, error);
         let folder = &*self.folder.lingering;
         let items = folder.list(ENTRIES_MAX).map_err(fail)?.items;
-        let mut all: Vec<_> = items.iter().filter_map(|item| parts(&item.name)).collect();
+        let files = items.iter().filter(|item| item.kind == FileKind::File);
+        let mut all: Vec<_> = files.filter_map(|item| parts(&item.name)).collect();
         all.sort_by_key(|one| std::cmp::Reverse(one.transaction));
-        let mut bytes = 0_u64;
-        for (count, one) in all.iter().enumerate() {
-            bytes = bytes.saturating_add(folder.stat(&one.file).map_err(fail)?.size);
-            if count >= FILES_MAX || bytes > BYTES_MAX {
-                self.remove_or_keep(one).map_err(fail)?;
+        let (mut count, mut bytes) = (0, 0_u64);
+        for one in &all {
+            let Some(now) = unless_gone(folder.stat(&one.file)).map_err(fail)? else {
+                continue;
+            };
+            count += 1;
+            bytes = bytes.saturating_add(now.size);
+            if count > FILES_MAX || bytes > BYTES_MAX {
+                unless_gone(self.remove_or_keep(one)).map_err(fail)?;
             }
         }
         Ok(())
@@ -82,6 +87,14 @@ impl StoreFolder {
         let parting = lingering_name(&digest, slot);
         self.staging
             .rename(slot, &*self.lingering, &parting, RenameMode::Replace)
+    }
+}
+
+/// What was done to a file; `None` when somebody has taken it away.
+fn unless_gone<T>(done: io::Result<T>) -> io::Result<Option<T>> {
+    match done {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        done => done.map(Some),
     }
 }
 

@@ -14,6 +14,17 @@ use store::disk::{Dir, Durability, File, Fingerprint, Listing, LockGuard, Rename
 /// Told the number and the method of each call on the directories.
 pub(crate) type Hook = Arc<dyn Fn(u64, &'static str) + Send + Sync>;
 
+/// What the disk does of what is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ability {
+    /// It does not flush.
+    Quiet,
+    /// All.
+    Flushing,
+    /// It does not flush, and renames in one way only.
+    Plain,
+}
+
 /// A directory below which every call is announced.
 pub(crate) struct ActingDir {
     inner: Arc<dyn Dir>,
@@ -22,24 +33,29 @@ pub(crate) struct ActingDir {
 
 struct Shared {
     hook: Hook,
-    flushes: bool,
+    ability: Ability,
     calls_count: AtomicU64,
 }
 
 impl ActingDir {
     pub(crate) fn wrap(inner: Arc<dyn Dir>, hook: Hook) -> Arc<dyn Dir> {
-        Self::with(inner, hook, false)
+        Self::with(inner, hook, Ability::Quiet)
     }
 
     /// The same on a disk that flushes.
     pub(crate) fn flushing(inner: Arc<dyn Dir>, hook: Hook) -> Arc<dyn Dir> {
-        Self::with(inner, hook, true)
+        Self::with(inner, hook, Ability::Flushing)
     }
 
-    fn with(inner: Arc<dyn Dir>, hook: Hook, flushes: bool) -> Arc<dyn Dir> {
+    /// The same on a disk that does not flush, and that neither exchanges nor minds what it replaces.
+    pub(crate) fn plain(inner: Arc<dyn Dir>, hook: Hook) -> Arc<dyn Dir> {
+        Self::with(inner, hook, Ability::Plain)
+    }
+
+    fn with(inner: Arc<dyn Dir>, hook: Hook, ability: Ability) -> Arc<dyn Dir> {
         let shared = Shared {
             hook,
-            flushes,
+            ability,
             calls_count: AtomicU64::new(0),
         };
         Arc::new(Self {
@@ -127,12 +143,16 @@ impl Dir for ActingDir {
         mode: RenameMode,
     ) -> io::Result<()> {
         let to = to.as_any().downcast_ref::<Self>().expect("one disk");
-        self.call("rename").rename(name, &*to.inner, to_name, mode)
+        let inner = self.call("rename");
+        if self.shared.ability == Ability::Plain && mode != RenameMode::Replace {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        inner.rename(name, &*to.inner, to_name, mode)
     }
 
     fn sync(&self) -> io::Result<()> {
         let inner = self.call("sync");
-        if self.shared.flushes {
+        if self.shared.ability == Ability::Flushing {
             return inner.sync();
         }
         Ok(())
@@ -140,7 +160,7 @@ impl Dir for ActingDir {
 
     fn sync_fs(&self) -> io::Result<()> {
         let inner = self.call("sync_fs");
-        if self.shared.flushes {
+        if self.shared.ability == Ability::Flushing {
             return inner.sync_fs();
         }
         Ok(())
