@@ -38,6 +38,7 @@ const RACES: &[&str] = &["races::"];
 const JOURNAL: &str = "host/store/src/journal.rs";
 const CHECKPOINT: &str = "host/workspace/src/directory/checkpoint.rs";
 const REDO: &str = "host/workspace/src/directory/redo.rs";
+const REDO_SLOTS: &str = "host/workspace/src/directory/redo/slots.rs";
 const ENGINE: &str = "host/workspace/src/directory/engine.rs";
 const COMMIT: &str = "host/workspace/src/directory/commit.rs";
 
@@ -122,7 +123,7 @@ pub(super) const BUGS: &[Bug] = &[
     ),
     bug(
         "recovery takes an old version for a torn new one",
-        REDO,
+        REDO_SLOTS,
         "            && !is_old(&now)\n",
         "            && (!is_old(&now) || true)\n",
         CRASH,
