@@ -196,6 +196,12 @@ pub enum StoreError {
         /// What failed.
         source: Box<Self>,
     },
+    /// Somebody else was at the disk for so long. Nothing was recorded; what was begun before goes on.
+    #[error("the disk was at somebody else's change for over {waited_ms} ms")]
+    Busy {
+        /// How long was waited.
+        waited_ms: u64,
+    },
     /// A record of the journal is authentic and makes no sense.
     #[error("record {sequence} of the journal cannot be read")]
     Record {
@@ -248,6 +254,10 @@ impl StoreError {
                     found: GONE,
                 }
             }
+            Self::Busy { waited_ms } => WorkspaceError::Busy {
+                base: base.to_owned(),
+                waited_ms,
+            },
             Self::Io { what, source } => {
                 let path = match what == STORE_NAME {
                     true => what,
@@ -267,6 +277,7 @@ impl StoreError {
             Self::Io { source, .. } => io_kind(source),
             Self::NoRoom { source } => source.kind(),
             Self::Newer { .. } => ErrorKind::Invalid,
+            Self::Busy { .. } => ErrorKind::Retry,
             _ => ErrorKind::Internal,
         }
     }

@@ -150,6 +150,12 @@ impl JournalPair {
         Ok(())
     }
 
+    /// Number of the last record of the retired journal, while nobody has taken it.
+    pub fn retired_sequence(&self) -> Option<u64> {
+        let retired = self.retired.as_ref()?;
+        Some(retired.next_sequence.saturating_sub(1))
+    }
+
     /// Takes the retired journal, whose records the caller carries out. When all they did is on the
     /// disk, the caller recycles it and gives it back.
     pub fn take_retired(&mut self) -> Option<Journal> {

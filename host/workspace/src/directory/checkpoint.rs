@@ -36,14 +36,19 @@ struct Kept<'a> {
 
 impl Store {
     /// Checkpoints every transaction that is recorded by now, after waiting until it is applied.
+    ///
+    /// # Errors
+    ///
+    /// `Busy` when that took too long, or somebody else was at it: nothing is in doubt then. After any
+    /// other one everything is.
     pub(super) fn checkpoint(
         &self,
         root: &Arc<dyn Dir>,
         timeline: &Timeline,
     ) -> Result<(), StoreError> {
-        let _checkpointing = self.checkpointing.lock();
+        let _checkpointing = self.checkpointing()?;
         self.empty_retired(root, timeline)?;
-        let mut journal = self.journal.lock();
+        let mut journal = self.free_journal()?;
         journal.switch()?;
         self.note_journal(&mut journal);
         drop(journal);
@@ -56,7 +61,7 @@ impl Store {
         root: &Arc<dyn Dir>,
         timeline: &Timeline,
     ) -> Result<(), StoreError> {
-        let _checkpointing = self.checkpointing.lock();
+        let _checkpointing = self.checkpointing()?;
         self.empty_retired(root, timeline)
     }
 
@@ -64,11 +69,14 @@ impl Store {
         if self.is_poisoned() {
             return Err(StoreError::Poisoned);
         }
-        let Some(mut retired) = self.journal.lock().take_retired() else {
+        let Some(last) = self.free_journal()?.retired_sequence() else {
             return Ok(());
         };
-        let last = retired.next_sequence().saturating_sub(1);
         self.wait_settled(last)?;
+        // It is still there: only who checkpoints takes it, and what is retired stays as it is.
+        let Some(mut retired) = self.free_journal()?.take_retired() else {
+            return Ok(());
+        };
         let (settled, before) = {
             let pending = self.pending.lock();
             (pending.through(last), pending.last)

@@ -185,7 +185,9 @@ fn record(
     let (engine, shared_store) = (entered.engine().clone(), entered.store.clone());
     let (engine, store) = (&*engine, &*shared_store);
     if store.pending.lock().is_moved_by(&transaction.change) {
-        engine.checkpoint_of(store)?;
+        engine
+            .checkpoint_of(store)
+            .inspect_err(|_| unstage(store, &transaction))?;
     }
     let entries = request.sealed.change_set().entries();
     let bytes = transaction.payload().len();
@@ -344,7 +346,7 @@ fn with_room<'s>(
     lens: &[u64],
 ) -> Result<MutexGuard<'s, JournalPair>, StoreError> {
     loop {
-        let mut journal = store.journal.lock();
+        let mut journal = store.free_journal()?;
         let is_far = journal.current().used_bytes() >= JOURNAL_BYTES_PATIENCE;
         if !is_far || journal.current().is_empty() {
             if journal.current().fits(lens) {
@@ -370,7 +372,7 @@ fn with_room<'s>(
 
 fn no_room(source: StoreError) -> StoreError {
     match source {
-        StoreError::Poisoned => source,
+        StoreError::Poisoned | StoreError::Busy { .. } => source,
         source => StoreError::NoRoom {
             source: Box::new(source),
         },
@@ -406,6 +408,9 @@ fn unrecorded(
             engine.poison();
         }
         unstage(store, transaction);
+        if let StoreError::Busy { waited_ms } = *error {
+            return engine.busy(waited_ms);
+        }
         return WorkspaceError::Store {
             base: engine.name.clone(),
             source: error,
@@ -425,6 +430,7 @@ fn is_untouched(error: &StoreError) -> bool {
     matches!(
         error,
         StoreError::Poisoned
+            | StoreError::Busy { .. }
             | StoreError::NoRoom { .. }
             | StoreError::Journal(JournalError::Full { .. } | JournalError::RecordTooLong { .. })
     )

@@ -259,7 +259,7 @@ impl Engine {
         let _entrance = self
             .entrance
             .try_lock_for(self.wait_max())
-            .ok_or_else(|| self.busy())?;
+            .ok_or_else(|| self.busy(self.lock_wait_ms_max))?;
         let mut state = self.sound_state()?;
         let is_used_up =
             |state: &State| state.turn.is_some() && state.turn_commits_count >= TURN_COMMITS_MAX;
@@ -310,7 +310,7 @@ impl Engine {
                 return Ok(turn);
             }
         }
-        Err(self.busy())
+        Err(self.busy(self.lock_wait_ms_max))
     }
 
     /// The store as it is now: another process may have written to it since this one had the turn.
@@ -325,7 +325,7 @@ impl Engine {
     }
 
     fn open_store(&self, make: bool) -> Result<Option<Arc<Store>>, StoreError> {
-        let store = match Store::open(self.root(), self.boot)? {
+        let store = match Store::open(self.root(), self.boot, self.lock_wait_ms_max)? {
             Some((store, records)) => {
                 store.recover(self.root(), &records, &self.timeline)?;
                 store
@@ -340,7 +340,7 @@ impl Engine {
 
     /// Makes a store; where that fails, nothing of it is left.
     fn create_store(&self) -> Result<Store, StoreError> {
-        Store::create(self.root(), &*self.ids, self.boot).inspect_err(|_| {
+        Store::create(self.root(), &*self.ids, self.boot, self.lock_wait_ms_max).inspect_err(|_| {
             if matches!(StoreFolder::find(self.root()), Ok(None)) {
                 let own = super::folder::name(STORE_NAME);
                 // An unfinished one does no harm: the next attempt begins with it.
@@ -380,7 +380,7 @@ impl Engine {
         self.changed
             .wait_while_for(state, condition, self.wait_max());
         match holds(state) {
-            true => Err(self.busy()),
+            true => Err(self.busy(self.lock_wait_ms_max)),
             false => Ok(()),
         }
     }
@@ -456,7 +456,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// Those of the system; the base is poisoned then.
+    /// `Busy`; those of the system, and the base is poisoned then.
     pub(crate) fn checkpoint(self: &Arc<Self>) -> Result<()> {
         let is_clean = |store: &Arc<Store>| store.pending.lock().committed.is_empty();
         if self.state.lock().store.as_ref().is_none_or(is_clean) {
@@ -489,7 +489,9 @@ impl Engine {
     pub(super) fn checkpoint_of(&self, store: &Store) -> Result<()> {
         let checkpointed = store.checkpoint(self.root(), &self.timeline);
         checkpointed.map_err(|error| {
-            self.poison();
+            if !matches!(error, StoreError::Busy { .. }) {
+                self.poison();
+            }
             error.at(&self.name)
         })
     }
@@ -525,10 +527,11 @@ impl Engine {
     pub(crate) fn exclusively<T>(self: &Arc<Self>, act: impl FnOnce() -> T) -> Result<T> {
         let entered = self.enter()?;
         let store = &entered.store;
-        store.group.pause(|| {
+        let done = store.group.pause(|| {
             self.checkpoint_of(store)?;
             Ok(act())
-        })
+        });
+        done.map_err(|error| error.at(&self.name))?
     }
 
     /// Whether an open session may still ask for an object.
@@ -564,10 +567,10 @@ impl Engine {
         }
     }
 
-    fn busy(&self) -> WorkspaceError {
+    pub(super) fn busy(&self, waited_ms: u64) -> WorkspaceError {
         WorkspaceError::Busy {
             base: self.name.clone(),
-            waited_ms: self.lock_wait_ms_max,
+            waited_ms,
         }
     }
 

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::error::StoreError;
 
@@ -23,6 +24,7 @@ pub(super) type Write<'a, T> = dyn Fn(&[T]) -> Result<Vec<u64>, StoreError> + 'a
 pub(super) struct Group<T> {
     state: Mutex<State<T>>,
     changed: Condvar,
+    wait_ms_max: u64,
 }
 
 #[derive(Debug)]
@@ -41,8 +43,9 @@ struct Waiting<T> {
     bytes: usize,
 }
 
-impl<T> Default for Group<T> {
-    fn default() -> Self {
+impl<T> Group<T> {
+    /// One in which nobody waits longer for others to begin.
+    pub(super) fn new(wait_ms_max: u64) -> Self {
         let state = State {
             waiting: Vec::new(),
             outcomes: HashMap::new(),
@@ -52,13 +55,18 @@ impl<T> Default for Group<T> {
         Self {
             state: Mutex::new(state),
             changed: Condvar::new(),
+            wait_ms_max,
         }
     }
-}
 
-impl<T> Group<T> {
     /// Has an item of so many bytes written; `write` is called by one thread at a time, with the
     /// items of all.
+    ///
+    /// # Errors
+    ///
+    /// What `write` fails with, for all of its items. `Busy` when nobody has begun to write the item
+    /// in time: nobody will. An item that is being written is waited for without a limit, because
+    /// nothing tells how that ends before it does.
     pub(super) fn commit(&self, item: T, bytes: usize, write: &Write<'_, T>) -> Outcome {
         let mut state = self.state.lock();
         let ticket = state.next_ticket;
@@ -73,7 +81,12 @@ impl<T> Group<T> {
                 return outcome;
             }
             if state.leading {
-                self.changed.wait(&mut state);
+                self.wait_while(&mut state, |state| {
+                    state.leading && !state.outcomes.contains_key(&ticket)
+                });
+                if state.leading && state.withdraw(ticket) {
+                    return Err(Arc::new(self.busy()));
+                }
                 continue;
             }
             state.leading = true;
@@ -88,17 +101,42 @@ impl<T> Group<T> {
     }
 
     /// Does something while no record is being written.
-    pub(super) fn pause<R>(&self, act: impl FnOnce() -> R) -> R {
+    ///
+    /// # Errors
+    ///
+    /// `Busy` when one was all the time that is waited; nothing is done then.
+    pub(super) fn pause<R>(&self, act: impl FnOnce() -> R) -> Result<R, StoreError> {
         let mut state = self.state.lock();
-        while state.leading {
-            self.changed.wait(&mut state);
+        self.wait_while(&mut state, |state| state.leading);
+        if state.leading {
+            return Err(self.busy());
         }
         state.leading = true;
         drop(state);
         let done = act();
         self.state.lock().leading = false;
         self.changed.notify_all();
-        done
+        Ok(done)
+    }
+
+    fn wait_while(&self, state: &mut MutexGuard<'_, State<T>>, holds: impl Fn(&State<T>) -> bool) {
+        let wait_max = Duration::from_millis(self.wait_ms_max);
+        self.changed
+            .wait_while_for(state, |state| holds(state), wait_max);
+    }
+
+    fn busy(&self) -> StoreError {
+        StoreError::Busy {
+            waited_ms: self.wait_ms_max,
+        }
+    }
+}
+
+impl<T> State<T> {
+    /// Takes an item back, unless it is being written or has been.
+    fn withdraw(&mut self, ticket: u64) -> bool {
+        let place = self.waiting.iter().position(|one| one.ticket == ticket);
+        place.map(|place| self.waiting.remove(place)).is_some()
     }
 }
 
@@ -131,12 +169,16 @@ fn lead<T>(tickets: Vec<u64>, batch: &[T], write: &Write<'_, T>) -> Vec<(u64, Ou
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::mpsc::channel;
 
     use super::*;
 
+    /// Longer than any test takes.
+    const WAIT_MS: u64 = u32::MAX as u64;
+
     #[test]
     fn everyone_gets_the_number_of_their_own_record() {
-        let (group, next) = (Group::default(), AtomicU64::new(0));
+        let (group, next) = (Group::new(WAIT_MS), AtomicU64::new(0));
         let written = Mutex::new(Vec::<u8>::new());
         let write = |items: &[u8]| {
             let mut written = written.lock();
@@ -164,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_failed_write_fails_all_of_its_batch() {
-        let group = Group::default();
+        let group = Group::new(WAIT_MS);
         let failing = |_: &[u8]| Err(StoreError::io("journal", std::io::Error::other("x")));
         assert!(group.commit(1, 1, &failing).is_err());
         let outcome = group.commit(2, 1, &|_| Ok(vec![9]));
@@ -182,5 +224,43 @@ mod tests {
         let mut queue = vec![waiting(1, large), waiting(2, large - 1), waiting(3, 0)];
         assert_eq!(next_batch(&mut queue).0, [1]);
         assert_eq!(next_batch(&mut queue).0, [2, 3]);
+    }
+
+    /// What waits for a write that does not end is taken back; what is being written is not.
+    #[test]
+    fn nobody_waits_for_a_write_without_a_limit_but_those_whose_it_is() {
+        let group = Group::new(0);
+        let written = Mutex::new(Vec::new());
+        let [(tell, begun), (go_on, told)] = [channel(), channel()];
+        let told = Mutex::new(told);
+        let slow = |items: &[u8]| {
+            tell.send(()).expect("somebody waits for this");
+            told.lock().recv().expect("somebody lets it go on");
+            written.lock().extend_from_slice(items);
+            Ok((7..).take(items.len()).collect())
+        };
+        std::thread::scope(|scope| {
+            let own = scope.spawn(|| group.commit(1, 1, &slow));
+            begun.recv().expect("it is being written");
+            let late = group.commit(2, 1, &slow).expect_err("another is at it");
+            assert!(
+                matches!(*late, StoreError::Busy { waited_ms: 0 }),
+                "{late:?}"
+            );
+            let paused = group.pause(|| ()).expect_err("another is at it");
+            assert!(
+                matches!(paused, StoreError::Busy { waited_ms: 0 }),
+                "{paused:?}"
+            );
+            go_on.send(()).expect("it waits for this");
+            let own = own.join().expect("ends");
+            assert_eq!(own.expect("is written, however long it took"), 7);
+        });
+        assert_eq!(
+            written.into_inner(),
+            [1],
+            "what was taken back is not written"
+        );
+        assert!(group.pause(|| ()).is_ok());
     }
 }

@@ -28,7 +28,7 @@ pub(crate) fn preview(engine: &Arc<Engine>, request: &Request<'_>) -> Result<Vec
     if let Some(entered) = &entered {
         engine.audit_ready(&entered.store)?;
     }
-    let _claim = engine.claim(footprint(request));
+    let _claim = engine.claim(footprint(request))?;
     let Validated {
         conflicts,
         immovable,

@@ -3,8 +3,9 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use store::disk::{Dir, Fingerprint};
 use store::journal::{JournalLimits, JournalPair, Record};
 use vfs::reserved::STORE_NAME;
@@ -40,7 +41,7 @@ pub(super) struct Store {
     /// Told when a transaction is settled.
     pub(super) settled: Condvar,
     /// Held by whoever checkpoints.
-    pub(super) checkpointing: Mutex<()>,
+    checkpointing: Mutex<()>,
     /// Number that the next record gets, and bytes of the current journal, as of the last append.
     next_sequence: AtomicU64,
     used_bytes: AtomicU64,
@@ -49,6 +50,7 @@ pub(super) struct Store {
     /// Which folder and which journal these are: somebody may take them away.
     place: (Fingerprint, Fingerprint),
     poisoned: AtomicBool,
+    wait_ms_max: u64,
 }
 
 impl Store {
@@ -56,12 +58,13 @@ impl Store {
     pub(super) fn open(
         root: &Arc<dyn Dir>,
         boot: Option<[u8; 16]>,
+        wait_ms_max: u64,
     ) -> Result<Option<(Self, Vec<Record>)>, StoreError> {
         let Some(folder) = StoreFolder::find(root)? else {
             return Ok(None);
         };
         let (journal, records) = JournalPair::open(&folder.dir, &folder.identity, &limits())?;
-        let store = Self::with(folder, journal, boot)?;
+        let store = Self::with(folder, journal, boot, wait_ms_max)?;
         Ok(Some((store, records)))
     }
 
@@ -70,10 +73,11 @@ impl Store {
         root: &Arc<dyn Dir>,
         ids: &dyn IdSource,
         boot: Option<[u8; 16]>,
+        wait_ms_max: u64,
     ) -> Result<Self, StoreError> {
         let folder = StoreFolder::prepare(root, ids)?;
         let journal = JournalPair::create(&folder.dir, &folder.identity, &limits())?;
-        let store = Self::with(folder, journal, boot)?;
+        let store = Self::with(folder, journal, boot, wait_ms_max)?;
         store.folder.seal(root)?;
         Ok(store)
     }
@@ -111,15 +115,48 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// `Poisoned` when one of them never will be.
+    /// `Poisoned` when one of them never will be; `Busy` when one is not in time.
     pub(super) fn wait_settled(&self, last: u64) -> Result<(), StoreError> {
         let mut pending = self.pending.lock();
-        while !pending.is_settled(last) && !self.is_poisoned() {
-            self.settled.wait(&mut pending);
+        let has_to_wait = |pending: &mut Pending| !pending.is_settled(last) && !self.is_poisoned();
+        let settled = &self.settled;
+        settled.wait_while_for(&mut pending, has_to_wait, self.wait_max());
+        if self.is_poisoned() {
+            return Err(StoreError::Poisoned);
         }
-        match self.is_poisoned() {
-            true => Err(StoreError::Poisoned),
-            false => Ok(()),
+        match pending.is_settled(last) {
+            true => Ok(()),
+            false => Err(self.busy()),
+        }
+    }
+
+    /// The right to checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// `Busy` when somebody else does all the time that is waited.
+    pub(super) fn checkpointing(&self) -> Result<MutexGuard<'_, ()>, StoreError> {
+        let mine = self.checkpointing.try_lock_for(self.wait_max());
+        mine.ok_or_else(|| self.busy())
+    }
+
+    /// The journal, for who can do without.
+    ///
+    /// # Errors
+    ///
+    /// `Busy` when it is being written to all the time that is waited.
+    pub(super) fn free_journal(&self) -> Result<MutexGuard<'_, JournalPair>, StoreError> {
+        let free = self.journal.try_lock_for(self.wait_max());
+        free.ok_or_else(|| self.busy())
+    }
+
+    fn wait_max(&self) -> Duration {
+        Duration::from_millis(self.wait_ms_max)
+    }
+
+    fn busy(&self) -> StoreError {
+        StoreError::Busy {
+            waited_ms: self.wait_ms_max,
         }
     }
 
@@ -144,6 +181,7 @@ impl Store {
         folder: StoreFolder,
         mut journal: JournalPair,
         boot: Option<[u8; 16]>,
+        wait_ms_max: u64,
     ) -> Result<Self, StoreError> {
         let ability = Ability::probe(&folder.staging);
         let head = Head::read(&*folder.dir)?;
@@ -158,7 +196,8 @@ impl Store {
             used_bytes: AtomicU64::new(journal.current().used_bytes()),
             checkpointing: Mutex::new(()),
             journal: Mutex::new(journal),
-            group: Group::default(),
+            group: Group::new(wait_ms_max),
+            wait_ms_max,
             pending: Mutex::new(pending),
             settled: Condvar::new(),
             place: place(&*folder.dir)?,

@@ -48,10 +48,7 @@ impl Scene {
         files: &[(&str, &str)],
         disk: impl FnOnce(Arc<dyn store::disk::Dir>) -> Arc<dyn store::disk::Dir>,
     ) -> Self {
-        let memory = Dir::open_ambient_dir("/dev/shm", ambient_authority());
-        let folder = memory.and_then(|memory| TempDir::new_in(&memory));
-        let folder = folder.or_else(|_| TempDir::new(ambient_authority()));
-        Self::make(folder.expect("a folder"), files, disk)
+        Self::make(in_memory(), files, disk)
     }
 
     fn make(
@@ -125,6 +122,14 @@ impl Scene {
     pub(crate) fn text(&self, path: &str) -> String {
         self.folder.read_to_string(path).expect(path)
     }
+}
+
+/// A folder in memory, where the system has a place for such.
+pub(crate) fn in_memory() -> TempDir {
+    let memory = Dir::open_ambient_dir("/dev/shm", ambient_authority());
+    let folder = memory.and_then(|memory| TempDir::new_in(&memory));
+    let folder = folder.or_else(|_| TempDir::new(ambient_authority()));
+    folder.expect("a folder")
 }
 
 /// Puts files into a folder.

@@ -8,7 +8,6 @@ use std::collections::BTreeSet;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use cap_std::ambient_authority;
 use cap_std::fs::{Dir, File, MetadataExt, OpenOptions, Permissions, PermissionsExt};
 use cap_tempfile::TempDir;
 use rustix::fs::{Timespec, Timestamps};
@@ -19,6 +18,7 @@ use vfs::Session;
 
 use crate::acting::ActingDir;
 use crate::rig::{Dice, Host};
+use crate::scene::in_memory;
 
 const DIRS: &[&str] = &["a", "b", "c"];
 const NAMES: &[&str] = &["f", "g", "h", "i"];
@@ -49,7 +49,7 @@ struct Pace {
 
 /// Races so many commits, and looks for everything that was written.
 pub(crate) fn live(rounds: u64, seed: u64) -> Counts {
-    let folder = folder();
+    let folder = in_memory();
     for dir in DIRS.iter().chain(&["theirs"]) {
         folder.create_dir(dir).expect("a directory");
     }
@@ -81,14 +81,6 @@ impl Drop for Over<'_> {
     fn drop(&mut self) {
         self.0.is_over.store(true, Ordering::Release);
     }
-}
-
-/// In memory, where the system has such a folder.
-fn folder() -> TempDir {
-    let memory = Dir::open_ambient_dir("/dev/shm", ambient_authority());
-    let folder = memory.and_then(|memory| TempDir::new_in(&memory));
-    let folder = folder.or_else(|_| TempDir::new(ambient_authority()));
-    folder.expect("a folder")
 }
 
 fn open(folder: &TempDir, number: u64) -> Host {
