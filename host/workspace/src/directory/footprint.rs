@@ -43,9 +43,13 @@ impl Footprint {
 
     /// Whether a path of the set is `path`, or above or below it.
     pub(super) fn touches(&self, path: &VPath) -> bool {
-        self.touches_within(path)
-            || std::iter::successors(path.parent(), VPath::parent)
-                .any(|above| self.paths.contains(&above))
+        self.touches_within(path) || self.covers(path)
+    }
+
+    /// Whether a path of the set is `path` or above it.
+    pub(super) fn covers(&self, path: &VPath) -> bool {
+        let mut above = std::iter::successors(Some(path.clone()), VPath::parent);
+        above.any(|above| self.paths.contains(&above))
     }
 
     /// Whether a path of the set is `path` or below it.

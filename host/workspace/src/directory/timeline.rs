@@ -44,6 +44,7 @@ struct State {
     records_bytes: usize,
     /// The last moment that was forgotten although a session might have asked for it.
     forgotten: u64,
+    aborts_count: u64,
     broken: bool,
 }
 
@@ -188,24 +189,29 @@ impl Timeline {
         self.changed.notify_all();
     }
 
-    /// Waits until nothing is on its way at the path or related to it, and tells the first transaction
-    /// after `generation` that did something at the path or above; with `inside` also directly in it.
+    /// Tells the first transaction after `generation` that did something at the path or above; with
+    /// `inside` also directly in it. One at the path or above is in the directory then, one inside
+    /// need not be. Waits for that, and for those on their way there that the reader is to see.
+    ///
+    /// Nothing newer is waited for, so that readers get on however much is committed.
     ///
     /// # Errors
     ///
     /// `Busy` after the time that readers wait; `Broken`; `Forgotten`.
     pub(super) fn next(
         &self,
+        seen: u64,
         generation: u64,
         path: &VPath,
         inside: bool,
     ) -> Result<Option<(u64, Arc<Moment>)>, Unreadable> {
         let mut state = self.state.lock();
-        let has_to_wait = |state: &mut State| !state.broken && state.is_busy(path);
+        let is_busy = |state: &State| state.is_busy(seen, generation, path, inside);
+        let has_to_wait = |state: &mut State| !state.broken && is_busy(state);
         let wait_max = Duration::from_millis(self.wait_ms_max);
         self.changed
             .wait_while_for(&mut state, has_to_wait, wait_max);
-        if state.is_busy(path) {
+        if is_busy(&state) {
             return Err(match state.broken {
                 true => Unreadable::Broken,
                 false => Unreadable::Busy(self.wait_ms_max),
@@ -214,21 +220,28 @@ impl Timeline {
         if generation < state.forgotten {
             return Err(Unreadable::Forgotten);
         }
-        if state.moments.is_empty() {
-            return Ok(None);
-        }
-        let after = |sequences: &BTreeSet<u64>| {
-            let newer = sequences.range(generation.saturating_add(1)..);
-            newer.copied().next()
-        };
-        let above = std::iter::successors(Some(path.clone()), VPath::parent);
-        let at = above.filter_map(|dir| state.by_path.get(&dir).and_then(after));
-        let within = inside.then(|| state.by_parent.get(path).and_then(after));
-        let first = at.chain(within.flatten()).min();
+        let first = state.first(generation, path, inside);
         Ok(first.and_then(|sequence| {
             let moment = state.moments.get(&sequence)?;
             Some((sequence, moment.clone()))
         }))
+    }
+
+    /// The transactions after `generation` that were recorded by now and did something directly in a
+    /// directory; they need not be in it yet.
+    pub(super) fn inside(&self, generation: u64, path: &VPath) -> Vec<Arc<Moment>> {
+        let state = self.state.lock();
+        let all = state.by_parent.get(path);
+        let newer = all.map(|all| all.range(generation.saturating_add(1)..));
+        let newer = newer.into_iter().flatten();
+        newer
+            .filter_map(|sequence| state.moments.get(sequence).cloned())
+            .collect()
+    }
+
+    /// How many transactions were taken back. What was read meanwhile may be theirs.
+    pub(super) fn aborts_count(&self) -> u64 {
+        self.state.lock().aborts_count
     }
 
     /// Whether an object holds a version that an open session may still ask for.
@@ -248,6 +261,7 @@ impl Timeline {
         let mut state = self.state.lock();
         state.applying.remove(&sequence);
         if matches!(progress, Progress::Aborted) {
+            state.aborts_count += 1;
             state.forget(sequence);
         } else if let Some(moment) = state.moments.get(&sequence) {
             *moment.progress.lock() = progress;
@@ -258,12 +272,40 @@ impl Timeline {
 }
 
 impl State {
-    /// Whether something is on its way at a path, above or below it.
-    fn is_busy(&self, path: &VPath) -> bool {
-        let applying = self.applying.iter().filter_map(|one| self.moments.get(one));
-        applying
-            .into_iter()
-            .any(|moment| moment.footprint.touches(path))
+    /// Whether something is on its way that decides what a reader of the generation `seen` finds at a
+    /// path, or where the first transaction after `generation` has put that.
+    fn is_busy(&self, seen: u64, generation: u64, path: &VPath, inside: bool) -> bool {
+        if self.applying.is_empty() {
+            return false;
+        }
+        let decides = |moment: &Arc<Moment>| match inside {
+            true => moment.footprint.touches(path),
+            false => moment.footprint.covers(path),
+        };
+        let to_be_seen = self.applying.range(..=seen);
+        let mut to_be_seen = to_be_seen.filter_map(|one| self.moments.get(one));
+        if to_be_seen.any(decides) {
+            return true;
+        }
+        let first = self.first(generation, path, inside);
+        first.is_some_and(|first| {
+            self.applying.contains(&first) && self.first(generation, path, false) == Some(first)
+        })
+    }
+
+    /// The first transaction after a generation that did something at a path or above, or in it.
+    fn first(&self, generation: u64, path: &VPath, inside: bool) -> Option<u64> {
+        if self.moments.is_empty() {
+            return None;
+        }
+        let after = |sequences: &BTreeSet<u64>| {
+            let newer = sequences.range(generation.saturating_add(1)..);
+            newer.copied().next()
+        };
+        let above = std::iter::successors(Some(path.clone()), VPath::parent);
+        let at = above.filter_map(|dir| self.by_path.get(&dir).and_then(after));
+        let within = inside.then(|| self.by_parent.get(path).and_then(after));
+        at.chain(within.flatten()).min()
     }
 
     fn index(&mut self, sequence: u64, change: &Change) {

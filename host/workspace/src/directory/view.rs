@@ -60,7 +60,8 @@ impl View {
         path: &VPath,
         inside: bool,
     ) -> Result<Option<(u64, Arc<Moment>)>> {
-        let next = self.engine.timeline().next(generation, path, inside);
+        let seen = self.generation();
+        let next = self.engine.timeline().next(seen, generation, path, inside);
         next.map_err(|why| match why {
             Unreadable::Broken => {
                 let cause = "the base needs recovery: open it again";
@@ -99,15 +100,22 @@ impl View {
         other: impl Fn(&Place) -> Result<T>,
     ) -> Result<T> {
         loop {
+            let aborts_count = self.engine.timeline().aborts_count();
             let (place, generation) = self.place(path)?;
             let Place::Tree(at) = &place else {
                 return other(&place);
             };
             let answer = tree(at);
-            if self.next(generation, at, false)?.is_none() {
+            if self.is_still(generation, at, aborts_count)? {
                 return answer;
             }
         }
+    }
+
+    /// Whether nothing has come to a path or above since a generation, nor gone again.
+    fn is_still(&self, generation: u64, path: &VPath, aborts_count: u64) -> Result<bool> {
+        let next = self.next(generation, path, false)?;
+        Ok(next.is_none() && self.engine.timeline().aborts_count() == aborts_count)
     }
 
     fn open_now(&self, path: &VPath, expected: &BaseStat) -> Result<Arc<dyn BaseFile>> {
@@ -227,8 +235,10 @@ impl View {
     }
 
     /// The entries that a directory had: those it has, less what came since, and what went since.
-    /// `None` when a commit came between.
+    /// `None` when it was moved or replaced meanwhile; what came to it and went is accounted for.
     fn try_list(&self, path: &VPath, entries_max: usize) -> Result<Option<Arc<[BaseEntry]>>> {
+        let timeline = self.engine.timeline();
+        let aborts_count = timeline.aborts_count();
         // Each transaction that had to do with the directory, and where it was before.
         let mut stages: Vec<(VPath, Arc<Moment>)> = Vec::new();
         let (mut at, mut generation) = (Some(path.clone()), self.generation());
@@ -245,33 +255,45 @@ impl View {
         let mut entries = BTreeMap::new();
         if let Some(dir) = &at {
             let listed = self.base.list(dir, entries_max);
-            if self.next(generation, dir, true)?.is_some() {
+            let meanwhile = timeline.inside(generation, dir);
+            if !self.is_still(generation, dir, aborts_count)? {
                 return Ok(None);
             }
+            stages.extend(meanwhile.into_iter().map(|moment| (dir.clone(), moment)));
             if stages.is_empty() {
                 return listed.map(Some);
             }
             entries.extend(listed?.iter().map(|entry| (entry.name.clone(), entry.kind)));
         }
-        let mut after = at;
-        for (before, moment) in stages.into_iter().rev() {
-            if let Some(after) = &after {
-                let arrivals = moment.change.arrivals.iter();
-                for name in arrivals.filter_map(|come| child(after, &come.path)) {
-                    entries.remove(name);
-                }
-            }
-            for departure in &moment.change.departures {
-                if let Some(name) = child(&before, &departure.path) {
-                    entries.insert(name.clone(), departure.before.kind());
-                }
-            }
-            after = Some(before);
-        }
-        let entries = entries.into_iter();
-        let entries = entries.map(|(name, kind)| BaseEntry { name, kind });
-        Ok(Some(entries.collect()))
+        Ok(Some(entries_before(entries, at, stages)))
     }
+}
+
+/// The entries that a directory had before these transactions, from those that it has now, where it
+/// is now. Whether what they did can be seen in it yet makes no difference.
+fn entries_before(
+    mut entries: BTreeMap<Name, Kind>,
+    now: Option<VPath>,
+    stages: Vec<(VPath, Arc<Moment>)>,
+) -> Arc<[BaseEntry]> {
+    let mut after = now;
+    for (before, moment) in stages.into_iter().rev() {
+        if let Some(after) = &after {
+            let arrivals = moment.change.arrivals.iter();
+            for name in arrivals.filter_map(|come| child(after, &come.path)) {
+                entries.remove(name);
+            }
+        }
+        for departure in &moment.change.departures {
+            if let Some(name) = child(&before, &departure.path) {
+                entries.insert(name.clone(), departure.before.kind());
+            }
+        }
+        after = Some(before);
+    }
+    let entries = entries.into_iter();
+    let entries = entries.map(|(name, kind)| BaseEntry { name, kind });
+    entries.collect()
 }
 
 /// Where something is after a transaction that stood at a path before it.

@@ -1,15 +1,17 @@
 //! What sessions see of a directory while others commit to it: one generation, whole.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use proptest::prelude::*;
 use session_fs_workspace::{
-    Acknowledge, BeginOptions, CommitOptions, CommitOutcome, Workspace, WorkspaceOptions,
+    Acknowledge, BaseHandle, BeginOptions, CommitOptions, CommitOutcome, Workspace,
+    WorkspaceOptions,
 };
 use vfs::{ConflictPolicy, Kind, Session};
 
+use crate::acting::{ActingDir, Hook};
 use crate::scene::{Scene, expected};
 
 /// What stands at which path; directories have no content.
@@ -44,33 +46,37 @@ fn seen(session: &Session) -> Seen {
 /// A session that begins while others commit never sees a part of a commit.
 #[test]
 fn nobody_sees_half_a_commit() {
-    let scene = Scene::new(&[("a", "0"), ("b", "0"), ("d/c", "0")]);
-    let (scene, ended) = (&scene, &AtomicBool::new(false));
-    let reads_count = std::thread::scope(|scope| {
-        scope.spawn(move || {
+    // On a disk a flush for each commit takes minutes when others use it as well.
+    let scene = Scene::on(
+        &[("a", "0"), ("b", "0"), ("d/c", "0"), ("d/n-0", "")],
+        ActingDir::quiet,
+    );
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
             for number in 1..150 {
                 let session = scene.begin();
                 for path in ["a", "b", "d/c"] {
                     let text = number.to_string();
                     session.write(path, text.as_bytes()).expect("writes");
                 }
+                let (old, new) = (format!("d/n-{}", number - 1), format!("d/n-{number}"));
+                session.remove(&old).expect("removes");
+                session.write(&new, b"").expect("writes");
                 scene.applied(&session);
             }
-            ended.store(true, Ordering::Release);
         });
-        let reader = scope.spawn(move || {
-            let mut count = 0;
-            while !ended.load(Ordering::Acquire) || count == 0 {
-                let session = scene.begin();
-                let all = ["a", "b", "d/c"].map(|path| session.read(path).expect("reads"));
-                assert!(all.iter().all(|one| *one == all[0]), "{all:?}");
-                count += 1;
-            }
-            count
-        });
-        reader.join().expect("reads")
+        let mut is_over = false;
+        while !is_over {
+            is_over = writer.is_finished();
+            let session = scene.begin();
+            let all = ["a", "b", "d/c"].map(|path| session.read(path).expect("reads"));
+            assert!(all.iter().all(|one| *one == all[0]), "{all:?}");
+            let page = session.list("d", None, usize::MAX).expect("lists");
+            let names: Vec<_> = page.entries.iter().map(|entry| &*entry.name).collect();
+            let number = String::from_utf8_lossy(&all[0]);
+            assert_eq!(names, ["c", &format!("n-{number}")]);
+        }
     });
-    assert!(reads_count > 0);
 }
 
 /// What was seen at the beginning is seen to the end, whatever is committed and checkpointed since.
@@ -110,6 +116,53 @@ fn an_open_session_stays_in_its_generation() {
             ("new", "new"),
             ("gone", "4"),
         ])
+    );
+}
+
+/// Whoever listed a directory began anew when something was committed to it meanwhile, and never came
+/// to an end where commits were faster.
+#[test]
+fn a_directory_is_listed_however_much_is_committed_to_it() {
+    const COMMITS_MAX: usize = 20;
+    type Base = (Workspace, Arc<BaseHandle>);
+    let (base, armed): (Arc<OnceLock<Base>>, Arc<AtomicBool>) = Default::default();
+    let commits_count = Arc::new(AtomicUsize::new(0));
+    let hook: Hook = {
+        let (base, armed, count) = (base.clone(), armed.clone(), commits_count.clone());
+        Arc::new(move |_, method| {
+            if method != "list" || !armed.swap(false, Ordering::Relaxed) {
+                return;
+            }
+            let number = count.fetch_add(1, Ordering::Relaxed);
+            let (workspace, base) = base.get().expect("is set before it is armed");
+            let session = workspace.begin(base, BeginOptions::default());
+            let session = session.expect("begins");
+            let name = format!("d/new-{number}");
+            session.write(&name, b"new").expect("writes");
+            session.rename("d/a", "d/b").ok();
+            let outcome = workspace.commit(&session, &CommitOptions::default());
+            assert!(
+                matches!(outcome, Ok(CommitOutcome::Applied(_))),
+                "{outcome:?}"
+            );
+            armed.store(number + 1 < COMMITS_MAX, Ordering::Relaxed);
+        })
+    };
+    let scene = Scene::on(&[("d/a", "1"), ("d/z", "2")], |disk| {
+        ActingDir::wrap(disk, hook)
+    });
+    let reader = scene.begin();
+    let pair = (scene.workspace, scene.base);
+    assert!(base.set(pair).is_ok());
+    armed.store(true, Ordering::Relaxed);
+    let page = reader.list("d", None, usize::MAX).expect("lists");
+    armed.store(false, Ordering::Relaxed);
+    let names: Vec<_> = page.entries.iter().map(|entry| &*entry.name).collect();
+    assert_eq!(names, ["a", "z"], "as it was in the beginning");
+    assert_eq!(
+        commits_count.load(Ordering::Relaxed),
+        1,
+        "it is listed once"
     );
 }
 
@@ -183,7 +236,7 @@ fn a_store_that_lost_its_identity_is_left_alone() {
 fn durable_acknowledgements_go_on_through_checkpoints() {
     const THREADS: usize = 4;
     const COMMITS: usize = 200;
-    let scene = Scene::on(&[], crate::acting::ActingDir::quiet);
+    let scene = Scene::on(&[], ActingDir::quiet);
     let options = CommitOptions {
         acknowledge: Acknowledge::Durable,
         ..CommitOptions::default()
@@ -411,7 +464,7 @@ proptest! {
         checkpoint_at in 0..7_usize,
     ) {
         let scene = Scene::on(&[("a", "1"), ("d/a", "2"), ("e/d/x", "3")], |disk| {
-            crate::acting::ActingDir::quiet(disk)
+            ActingDir::quiet(disk)
         });
         let mut readers: Vec<(Session, Seen)> = Vec::new();
         for (index, acts) in commits.iter().enumerate() {

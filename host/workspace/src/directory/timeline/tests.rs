@@ -40,6 +40,15 @@ fn timeline(records_bytes_max: usize) -> Arc<Timeline> {
     timeline
 }
 
+/// What comes first after a generation at a path or above.
+fn next(
+    timeline: &Timeline,
+    generation: u64,
+    path: &VPath,
+) -> Result<Option<(u64, Arc<Moment>)>, Unreadable> {
+    timeline.next(generation, generation, path, false)
+}
+
 /// Records transactions and says that they are in the directory.
 fn commit(timeline: &Timeline, numbers: std::ops::RangeInclusive<u64>) {
     for number in numbers {
@@ -92,7 +101,7 @@ fn only_what_a_reader_may_ask_for_is_kept() {
     commit(&timeline, 11..=12);
     drop(old);
     assert_eq!(timeline.state.lock().moments.len(), 2);
-    let first = timeline.next(young.generation, &path("d11/a"), false);
+    let first = next(&timeline, young.generation, &path("d11/a"));
     let (sequence, _) = first.expect("is read").expect("was committed");
     assert_eq!(sequence, 11);
 }
@@ -103,16 +112,16 @@ fn over_the_limit_the_oldest_are_forgotten_and_old_sessions_are_told() {
     let timeline = timeline(records_bytes_max);
     let old = timeline.reader();
     commit(&timeline, 1..=10);
-    assert!(timeline.next(old.generation, &path("d1/a"), false).is_ok());
+    assert!(next(&timeline, old.generation, &path("d1/a")).is_ok());
     commit(&timeline, 11..=300);
     assert!(timeline.state.lock().records_bytes <= records_bytes_max);
     for asked in ["d1/a", "elsewhere"] {
-        let answer = timeline.next(old.generation, &path(asked), false);
+        let answer = next(&timeline, old.generation, &path(asked));
         assert_eq!(answer.expect_err("too old"), Unreadable::Forgotten);
     }
     let young = timeline.reader();
     commit(&timeline, 301..=302);
-    let first = timeline.next(young.generation, &path("d302/a"), false);
+    let first = next(&timeline, young.generation, &path("d302/a"));
     assert_eq!(first.expect("is read").expect("was committed").0, 302);
     drop((old, young));
     assert!(is_empty(&timeline));
@@ -133,15 +142,47 @@ fn who_waits_too_long_is_told_and_others_do_not_wait() {
     let timeline = timeline(RECORDS_BYTES_MAX);
     let reader = timeline.reader();
     timeline.record(1, &transaction(1));
-    let ask = |asked| timeline.next(reader.generation, &path(asked), false);
-    for related in ["d1/a", "d1", "d1/a/below"] {
+    let ask = |asked| next(&timeline, reader.generation, &path(asked));
+    for related in ["d1/a", "d1/a/below"] {
         assert_eq!(ask(related).expect_err("is busy"), Unreadable::Busy(0));
     }
-    assert!(ask("d2").expect("is free").is_none());
+    for free in ["d2", "d1"] {
+        assert!(ask(free).expect("is free").is_none());
+    }
     timeline.apply(1, &[]);
     assert_eq!(ask("d1/a").expect("is free").expect("committed").0, 1);
     timeline.record(2, &transaction(2));
     timeline.break_off();
-    assert_eq!(ask("d2").expect_err("is broken"), Unreadable::Broken);
+    assert_eq!(ask("d2/a").expect_err("is broken"), Unreadable::Broken);
     assert!(ask("d3").expect("nothing is on its way there").is_none());
+}
+
+/// What is newer than the first change after a generation is not waited for: under constant load
+/// there is always something on its way.
+#[test]
+fn readers_wait_for_what_they_are_to_see_and_for_what_hides_it() {
+    let timeline = timeline(RECORDS_BYTES_MAX);
+    let reader = timeline.reader();
+    let old = reader.generation;
+    let again = |number| {
+        let mut next = transaction(1);
+        let change = Arc::make_mut(&mut next.change);
+        change.base_generation = number;
+        next
+    };
+    timeline.record(1, &transaction(1));
+    let list = |seen| timeline.next(seen, seen, &path("d1"), true);
+    let first = list(old).expect("its names are known").expect("is there");
+    assert_eq!(first.0, 1);
+    let late = timeline.reader();
+    let young = late.generation;
+    assert_eq!(list(young).expect_err("is to be seen"), Unreadable::Busy(0));
+    timeline.apply(1, &[]);
+    timeline.record(2, &again(2));
+    assert_eq!(list(young).expect("is known").expect("is there").0, 2);
+    let hidden = next(&timeline, old, &path("d1/a"));
+    assert_eq!(hidden.expect("is kept").expect("is there").0, 1);
+    let hidden = next(&timeline, young, &path("d1/a"));
+    assert_eq!(hidden.expect_err("is not kept yet"), Unreadable::Busy(0));
+    assert_eq!(timeline.inside(young, &path("d1")).len(), 1);
 }
