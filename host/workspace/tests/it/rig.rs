@@ -207,11 +207,19 @@ impl Host {
         boot: Option<[u8; 16]>,
         threads: bool,
     ) -> Option<Self> {
-        let workspace = Workspace::new(WorkspaceOptions {
-            ids: Arc::new(NamedIds::new(who)),
+        let options = WorkspaceOptions {
             boot,
             threads,
             ..WorkspaceOptions::default()
+        };
+        Self::with(root, who, options)
+    }
+
+    /// The same with other options.
+    pub(crate) fn with(root: Arc<dyn Dir>, who: &str, options: WorkspaceOptions) -> Option<Self> {
+        let workspace = Workspace::new(WorkspaceOptions {
+            ids: Arc::new(NamedIds::new(who)),
+            ..options
         });
         let base = workspace.directory(root, "file:///rig").ok()?;
         Some(Self { workspace, base })

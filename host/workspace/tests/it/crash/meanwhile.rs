@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
-use session_fs_workspace::CommitOutcome;
+use session_fs_workspace::{CommitOutcome, WorkspaceError, WorkspaceLimits, WorkspaceOptions};
 use store::disk::CrashDisk;
 use store::disk::crash::{CrashOptions, EntryOrder};
 
@@ -57,7 +57,17 @@ impl Scene {
             })
         };
         let root = ActingDir::flushing(disk.root(), hook);
-        let Some(host) = Host::try_open(root, "worker", Some([1; 16])) else {
+        // A commit that moves what is being checkpointed waits for that, and here it would for itself.
+        let options = WorkspaceOptions {
+            boot: Some([1; 16]),
+            limits: WorkspaceLimits {
+                lock_wait_ms_max: 0,
+                ..WorkspaceLimits::default()
+            },
+            ..WorkspaceOptions::default()
+        };
+        let host = Host::with(root, "worker", options);
+        let Some(host) = host else {
             return (std::mem::take(&mut progress.lock()), 0);
         };
         let host = Arc::new(host);
@@ -71,6 +81,9 @@ impl Scene {
                 let session = host.begin();
                 operations.iter().for_each(|one| act(&session, one));
                 let outcome = host.commit(&session);
+                if matches!(outcome, Err(WorkspaceError::Busy { .. })) {
+                    return true;
+                }
                 let mut progress = progress.lock();
                 let is_applied = matches!(outcome, Ok(CommitOutcome::Applied(_)));
                 progress.reached.begun += usize::from(is_applied || outcome.is_err());
@@ -152,8 +165,6 @@ impl Scene {
 }
 
 /// A random scene of a seed, with commits at some calls of the checkpoint; returns the count of disks.
-///
-/// Nothing moves during the checkpoint: a commit that moves what is being checkpointed waits for that.
 pub(crate) fn random(seed: u64) -> u64 {
     let mut dice = Dice::new(seed);
     let entry_order = match dice.below(3) {
@@ -162,13 +173,7 @@ pub(crate) fn random(seed: u64) -> u64 {
     };
     let scene = Scene {
         before: sessions(&mut dice),
-        during: sessions(&mut dice)
-            .into_iter()
-            .map(|mut session| {
-                session.retain(|one| !matches!(one, Operation::Rename(..)));
-                session
-            })
-            .collect(),
+        during: sessions(&mut dice),
     };
     let disk = rig::prepared(START, options(entry_order));
     let calls = scene.checkpoint_calls(&disk);
@@ -247,6 +252,27 @@ mod tests {
             ]],
         };
         let states_count = scene.sweep("directories", options(EntryOrder::Dependent), 2);
+        assert!(states_count > 1_500, "{states_count}");
+    }
+
+    #[test]
+    fn names_move_while_others_are_checkpointed() {
+        let rename =
+            |source: &str, target: &str| Operation::Rename(source.to_owned(), target.to_owned());
+        let scene = Scene {
+            before: vec![vec![write("f", "one"), remove("a/c")]],
+            during: vec![
+                vec![rename("b", "new"), write("new/g", "g")],
+                // What is being checkpointed waits, and here is refused.
+                vec![rename("f", "b")],
+                vec![rename("new/f", "a/c"), write("f", "two")],
+            ],
+        };
+        let options = options(EntryOrder::Dependent);
+        let disk = Arc::new(rig::prepared(START, options));
+        let (progress, _) = scene.run(&disk, ENTERING_CALLS, true);
+        assert_eq!(progress.reached.begun, 3, "all but the refused one");
+        let states_count = scene.sweep("moves", options, 1);
         assert!(states_count > 1_500, "{states_count}");
     }
 
