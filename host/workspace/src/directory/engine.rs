@@ -12,7 +12,7 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use store::disk::{Dir, File, LockGuard};
 use vfs::reserved::STORE_NAME;
-use vfs::{Digest, DirectoryBase, Name};
+use vfs::{Digest, DirectoryBase, Name, VPath};
 
 use super::ability::Ability;
 use super::ahead::Ahead;
@@ -26,7 +26,7 @@ use super::timeline::Timeline;
 use super::transaction::Transaction;
 use super::worker::{Job, Worker};
 use crate::audit::{AuditLimits, AuditLog};
-use crate::change::ChangeId;
+use crate::change::{Change, ChangeId};
 use crate::error::{Result, StoreError, WorkspaceError};
 use crate::ids::IdSource;
 use crate::workspace::WorkspaceOptions;
@@ -209,6 +209,13 @@ impl Engine {
     pub(super) fn open_object(&self, digest: &Digest) -> io::Result<Arc<dyn File>> {
         let store = self.present_store()?;
         store.folder.objects.open_verified(digest)
+    }
+
+    /// The object that became of what a change replaced or removed at a path; `None` when none did.
+    pub(super) fn kept_object(&self, change: &Change, path: &VPath) -> io::Result<Option<Digest>> {
+        let store = self.present_store()?;
+        let kept = store.folder.preimage(&change.id(), path);
+        kept.map_err(io::Error::other)
     }
 
     fn present_store(&self) -> io::Result<Arc<Store>> {

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use store::disk::{Dir, FileKind, RenameMode};
 use store::journal::StoreIdentity;
 use vfs::reserved::STORE_NAME;
-use vfs::{Digest, Name};
+use vfs::{Digest, Name, VPath};
 
+use crate::change::{ChangeFile, ChangeId};
 use crate::error::StoreError;
 use crate::ids::IdSource;
 use crate::objects::Objects;
@@ -28,6 +29,9 @@ pub(super) const LINGERING_NAME: &str = "lingering";
 
 /// Entries of a folder of the store that are looked at in one go.
 pub(crate) const ENTRIES_MAX: usize = 10_000_000;
+
+/// Bytes of a change file that is read for a session; a longer one is none of ours.
+const CHANGE_FILE_BYTES_MAX: usize = 128 << 20;
 
 /// Names that are tried for what is set aside.
 const FREE_NAMES_MAX: u32 = 1_000;
@@ -137,6 +141,19 @@ impl StoreFolder {
         let own = ensure(&conflicts, &format!("{transaction:016x}")).map_err(fail)?;
         let kept = rename_to_free(from, from_name, &*own, slot)?;
         Ok(format!("{STORE_NAME}/conflicts/{transaction:016x}/{kept}"))
+    }
+
+    /// What the change file of a change says that became of what stood at a path.
+    pub(super) fn preimage(
+        &self,
+        change: &ChangeId,
+        path: &VPath,
+    ) -> Result<Option<Digest>, StoreError> {
+        let bytes = read_small(&*self.changes, &change.to_string(), CHANGE_FILE_BYTES_MAX)?;
+        let file = bytes.and_then(|bytes| ChangeFile::decode(&bytes).ok());
+        let mut preimages = file.into_iter().flat_map(|file| file.preimages);
+        let found = preimages.find(|preimage| preimage.path == *path);
+        Ok(found.map(|preimage| preimage.digest))
     }
 
     /// Removes a slot and, when it is a directory, everything in it.

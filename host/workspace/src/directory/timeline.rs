@@ -177,9 +177,8 @@ impl Timeline {
     /// Notes that a version before a transaction has become an object.
     pub(super) fn keep(&self, sequence: u64, path: &VPath, digest: Digest) {
         let moment = self.state.lock().moments.get(&sequence).cloned();
-        let Some(moment) = moment else { return };
-        if let Progress::Applied(kept) = &mut *moment.progress.lock() {
-            kept.insert(path.clone(), Kept::Object(digest));
+        if let Some(moment) = moment {
+            moment.keep(path, digest);
         }
     }
 
@@ -371,6 +370,13 @@ fn places(change: &Change) -> impl Iterator<Item = VPath> {
 }
 
 impl Moment {
+    /// Notes that the version before this transaction has become an object.
+    pub(super) fn keep(&self, path: &VPath, digest: Digest) {
+        if let Progress::Applied(kept) = &mut *self.progress.lock() {
+            kept.insert(path.clone(), Kept::Object(digest));
+        }
+    }
+
     /// Where the version is that stood at a path before this transaction.
     pub(super) fn kept(&self, path: &VPath) -> Option<Kept> {
         match &*self.progress.lock() {

@@ -148,7 +148,8 @@ impl View {
         if expected.version != BaseVersion::Host(*seen) {
             return Err(stale());
         }
-        // It moves from its slot to the objects once, at a checkpoint.
+        // It moves from its slot to the objects once, at a checkpoint: here, or in another process,
+        // which had the turn since and tells nobody.
         for _ in 0..2 {
             let opened = match moment.kept(stood).ok_or_else(stale)? {
                 Kept::Slot(slot, taken) => {
@@ -165,7 +166,12 @@ impl View {
                         path,
                     }));
                 }
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    let object = self.engine.kept_object(&moment.change, stood);
+                    if let Some(digest) = object.map_err(|error| Error::io(path, error))? {
+                        moment.keep(stood, digest);
+                    }
+                }
                 Err(error) => return Err(Error::io(path, error)),
             }
         }

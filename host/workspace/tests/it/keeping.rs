@@ -75,6 +75,29 @@ fn what_sessions_of_another_process_see_is_not_dropped_as_long_as_it_lives() {
     assert_eq!((report.changes.len(), report.needed_since), (2, None));
 }
 
+/// What a commit had replaced was stale to the sessions of its own process, when another one emptied
+/// the journal.
+#[test]
+fn another_process_that_has_the_turn_takes_nothing_from_sessions_of_this_one() {
+    let scene = Scene::new(&[("file", "first"), ("gone", "as it was")]);
+    let (one, other) = (process(&scene), process(&scene));
+    let session = begin(&one);
+    let remover = begin(&one);
+    remover.write("file", b"second").expect("written");
+    remover.remove("gone").expect("removed");
+    let outcome = one.0.commit(&remover, &CommitOptions::default());
+    assert!(
+        matches!(outcome, Ok(CommitOutcome::Applied(_))),
+        "{outcome:?}"
+    );
+    put(&other, "unrelated", "1");
+    gc(&other, false);
+    assert_eq!(session.read("file").expect("kept"), b"first");
+    assert_eq!(session.read("gone").expect("kept"), b"as it was");
+    put(&one, "file", "third");
+    assert_eq!(session.read("file").expect("kept"), b"first");
+}
+
 #[test]
 fn what_a_process_left_when_it_was_killed_keeps_nothing() {
     let scene = Scene::new(&[("file", "first")]);
