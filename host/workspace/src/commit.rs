@@ -6,6 +6,8 @@
 mod memory;
 mod preview;
 
+use std::sync::Arc;
+
 use vfs::{
     Access, ChangeEntry, Conflict, ConflictPolicy, ConflictReason, Isolation, Sealed, Session,
     VPath,
@@ -14,8 +16,8 @@ use vfs::{
 pub use self::preview::Preview;
 pub(crate) use self::preview::preview;
 use crate::base::Target;
-use crate::change::ChangeId;
-use crate::directory;
+use crate::change::{Change, ChangeId, Collector};
+use crate::directory::{self, Engine};
 use crate::error::{Result, WorkspaceError};
 use crate::registry::Origin;
 use crate::workspace::{Workspace, check_limit};
@@ -100,6 +102,47 @@ pub(crate) struct Request<'a> {
 impl Request<'_> {
     pub(crate) fn is_serializable(&self) -> bool {
         self.options.isolation == Isolation::Serializable
+    }
+
+    /// The session that this one is nested in.
+    fn parent(&self) -> Option<String> {
+        let parent = self.sealed.session().parent();
+        parent.map(|parent| parent.id().to_owned())
+    }
+
+    /// The change that it comes to, into another session when one is named.
+    pub(crate) fn describe(&self, into_session: Option<String>) -> vfs::Result<Change> {
+        let now = self.workspace.options.clock.now();
+        let message = self.options.message.clone();
+        Collector::new(&self.sealed).describe(self.origin, into_session, message, now)
+    }
+
+    /// Refuses a change whose record has too many bytes.
+    pub(crate) fn check_bytes(&self, change_bytes: usize) -> Result<()> {
+        let limit = self.workspace.options.limits.change_bytes_max;
+        check_limit("change-bytes", change_bytes, limit)
+    }
+}
+
+/// Where a session is committed to.
+enum Goal<'a> {
+    Directory(&'a Arc<Engine>),
+    /// The head of a memory base.
+    Memory,
+    /// The session that it is nested in.
+    Parent,
+}
+
+impl<'a> Goal<'a> {
+    fn of(origin: &'a Origin, session: &Session) -> Result<Self> {
+        match (&origin.base.target, session.parent()) {
+            (Target::Directory(engine), None) => Ok(Self::Directory(engine)),
+            (Target::Memory(head), Some(parent)) if parent.is_same(head) => Ok(Self::Memory),
+            (_, Some(_)) => Ok(Self::Parent),
+            (Target::Memory(_), None) => Err(WorkspaceError::UnknownSession {
+                session: session.id().to_owned(),
+            }),
+        }
     }
 }
 
@@ -189,8 +232,12 @@ fn attempt(
 ) -> Result<CommitOutcome> {
     let origin = &workspace.origin(session)?;
     let outcome = attempt_at(origin, workspace, session, options);
-    outcome.map_err(|error| match error {
-        // What the session reads is changed by another commit, which takes its time.
+    outcome.map_err(|error| waited(origin, workspace, error))
+}
+
+/// What an error means that may come from reading what another commit takes its time to change.
+fn waited(origin: &Origin, workspace: &Workspace, error: WorkspaceError) -> WorkspaceError {
+    match error {
         WorkspaceError::Session(vfs::Error::Io { source, .. })
             if source.kind() == std::io::ErrorKind::TimedOut =>
         {
@@ -200,7 +247,7 @@ fn attempt(
             }
         }
         error => error,
-    })
+    }
 }
 
 fn attempt_at(
@@ -223,13 +270,10 @@ fn attempt_at(
         sealed,
         options,
     };
-    match (&origin.base.target, session.parent()) {
-        (Target::Directory(engine), None) => directory::commit(engine, request),
-        (Target::Memory(head), Some(parent)) if parent.is_same(head) => memory::commit(request),
-        (_, Some(_)) => memory::commit_into_parent(request),
-        (Target::Memory(_), None) => Err(WorkspaceError::UnknownSession {
-            session: session.id().to_owned(),
-        }),
+    match Goal::of(origin, session)? {
+        Goal::Directory(engine) => directory::commit(engine, request),
+        Goal::Memory => memory::commit(request),
+        Goal::Parent => memory::commit_into_parent(request),
     }
 }
 

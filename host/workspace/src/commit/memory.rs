@@ -2,10 +2,10 @@
 
 use vfs::{MergeOptions, Merged, Rebased};
 
+use super::preview::conflicted;
 use super::{ChangeInfo, CommitOptions, CommitOutcome, Request, stale, stale_conflict};
-use crate::change::{ChangeId, Collector};
+use crate::change::ChangeId;
 use crate::error::Result;
-use crate::workspace::check_limit;
 
 /// Commits to a memory base.
 pub(crate) fn commit(request: Request<'_>) -> Result<CommitOutcome> {
@@ -16,29 +16,13 @@ pub(crate) fn commit(request: Request<'_>) -> Result<CommitOutcome> {
 
 /// What a commit into another session would come to.
 pub(crate) fn preview(request: &Request<'_>) -> Result<Rebased> {
-    let Request {
-        workspace,
-        origin,
-        sealed,
-        options,
-    } = request;
-    let conflicted = |conflicts| Rebased {
-        conflicts,
-        ..Rebased::default()
-    };
-    let now = workspace.options.clock.now();
-    let parent = sealed
-        .session()
-        .parent()
-        .map(|parent| parent.id().to_owned());
-    let described = Collector::new(sealed).describe(origin, parent, options.message.clone(), now);
-    let change = match described {
+    let change = match request.describe(request.parent()) {
         Err(vfs::Error::Stale { path }) => return Ok(conflicted(vec![stale_conflict(&path)])),
         change => change?,
     };
-    let limit = workspace.options.limits.change_bytes_max;
-    check_limit("change-bytes", change.encode().len(), limit)?;
-    let merged = match sealed.preview_merge(&merge_options(options)) {
+    request.check_bytes(change.encode().len())?;
+    let merge = merge_options(request.options);
+    let merged = match request.sealed.preview_merge(&merge) {
         Err(vfs::Error::Stale { path }) => return Ok(conflicted(vec![stale_conflict(&path)])),
         merged => merged?,
     };
@@ -61,11 +45,7 @@ fn merge_options(options: &CommitOptions) -> MergeOptions {
 
 /// Commits a nested session to its parent; the base has no part in it.
 pub(crate) fn commit_into_parent(request: Request<'_>) -> Result<CommitOutcome> {
-    let parent = request
-        .sealed
-        .session()
-        .parent()
-        .map(|parent| parent.id().to_owned());
+    let parent = request.parent();
     let base = &request.origin.base;
     merge(request, parent, || base.generation())
 }
@@ -75,28 +55,15 @@ fn merge(
     into_session: Option<String>,
     generation: impl FnOnce() -> u64,
 ) -> Result<CommitOutcome> {
-    let Request {
-        workspace,
-        origin,
-        sealed,
-        options,
-    } = request;
-    let now = workspace.options.clock.now();
-    let change = match Collector::new(&sealed).describe(
-        origin,
-        into_session,
-        options.message.clone(),
-        now,
-    ) {
+    let change = match request.describe(into_session) {
         Err(vfs::Error::Stale { path }) => return Ok(stale(&path)),
         change => change?,
     };
     let encoding = change.encode();
-    check_limit(
-        "change-bytes",
-        encoding.len(),
-        workspace.options.limits.change_bytes_max,
-    )?;
+    request.check_bytes(encoding.len())?;
+    let Request {
+        sealed, options, ..
+    } = request;
     let id = ChangeId::of_encoding(&encoding);
     let entries = sealed.change_set().entries();
     let merged = match sealed.merge_into_parent(&id.to_string(), &merge_options(options)) {

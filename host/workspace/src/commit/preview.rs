@@ -3,13 +3,13 @@
 //! **Invariant:** it goes the way of a commit up to where that would write for the first time, and
 //! leaves session, base and store as they were.
 
-use vfs::{Access, ChangeEntry, Rebased, Session};
+use vfs::{Access, ChangeEntry, Conflict, Rebased, Session};
 
-use super::{CommitOptions, Request, Started, check_message, is_final, memory, start};
-use super::{REBASES_MAX, stale_conflict};
-use crate::base::Target;
+use super::{CommitOptions, Goal, REBASES_MAX, Request, Started};
+use super::{check_message, is_final, memory, stale_conflict, start, waited};
 use crate::directory;
-use crate::error::{Result, WorkspaceError};
+use crate::error::Result;
+use crate::registry::Origin;
 use crate::workspace::Workspace;
 
 /// What a commit would do.
@@ -66,13 +66,20 @@ fn foretell(workspace: &Workspace, probe: &Session, options: &CommitOptions) -> 
 
 fn attempt(workspace: &Workspace, probe: &Session, options: &CommitOptions) -> Result<Preview> {
     let origin = &workspace.origin(probe)?;
+    let preview = attempt_at(origin, workspace, probe, options);
+    preview.map_err(|error| waited(origin, workspace, error))
+}
+
+fn attempt_at(
+    origin: &Origin,
+    workspace: &Workspace,
+    probe: &Session,
+    options: &CommitOptions,
+) -> Result<Preview> {
     let sealed = match start(probe, options)? {
         Started::Stale(path) => {
             return Ok(Preview {
-                rebased: Rebased {
-                    conflicts: vec![stale_conflict(&path)],
-                    ..Rebased::default()
-                },
+                rebased: conflicted(vec![stale_conflict(&path)]),
                 ..Preview::default()
             });
         }
@@ -85,17 +92,9 @@ fn attempt(workspace: &Workspace, probe: &Session, options: &CommitOptions) -> R
         sealed,
         options,
     };
-    let rebased = match (&origin.base.target, probe.parent()) {
-        (Target::Directory(engine), None) => Rebased {
-            conflicts: directory::preview(engine, &request)?,
-            ..Rebased::default()
-        },
-        (_, Some(_)) => memory::preview(&request)?,
-        (Target::Memory(_), None) => {
-            return Err(WorkspaceError::UnknownSession {
-                session: probe.id().to_owned(),
-            });
-        }
+    let rebased = match Goal::of(origin, probe)? {
+        Goal::Directory(engine) => conflicted(directory::preview(engine, &request)?),
+        Goal::Memory | Goal::Parent => memory::preview(&request)?,
     };
     let diff = match request.sealed.diff() {
         Err(vfs::Error::Quota { .. }) => None,
@@ -115,5 +114,12 @@ impl Preview {
             diff: Some(String::new()),
             ..Self::default()
         }
+    }
+}
+
+pub(super) fn conflicted(conflicts: Vec<Conflict>) -> Rebased {
+    Rebased {
+        conflicts,
+        ..Rebased::default()
     }
 }

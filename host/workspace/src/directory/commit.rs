@@ -25,7 +25,6 @@ use super::worker::{Deferred, Job};
 use crate::change::Change;
 use crate::commit::{Acknowledge, ChangeInfo, CommitOutcome, Displaced, Request, finish, stale};
 use crate::error::{Result, StoreError, WorkspaceError};
-use crate::workspace::check_limit;
 
 /// Room in the journal that is left for the records of changes that are taken back.
 const ABORT_ROOM_BYTES: u64 = 16 << 10;
@@ -114,9 +113,7 @@ fn compose(engine: &Engine, store: &Store, request: &Request<'_>) -> Result<Tran
     let id = engine.transaction_id(store);
     let composer = Composer::new(id, sealed, &store.folder.staging, INLINE_BYTES_MAX);
     let transaction = composer.compose(workspace, origin, options.message.clone())?;
-    let change_bytes = transaction.change_bytes();
-    let limit = workspace.options.limits.change_bytes_max;
-    if let Err(error) = check_limit("change-bytes", change_bytes, limit) {
+    if let Err(error) = request.check_bytes(transaction.change_bytes()) {
         unstage(store, &transaction);
         return Err(error);
     }

@@ -8,10 +8,8 @@ use super::commit::{check_places, footprint, moved_under, validate};
 use super::engine::Engine;
 use super::room;
 use super::validate::Validated;
-use crate::change::Collector;
 use crate::commit::{CommitOutcome, Request};
 use crate::error::Result;
-use crate::workspace::check_limit;
 
 /// The conflicts that a commit would have now; without any, it would be applied as far as can be
 /// known beforehand.
@@ -36,20 +34,11 @@ pub(crate) fn preview(engine: &Arc<Engine>, request: &Request<'_>) -> Result<Vec
     if !conflicts.is_empty() {
         return Ok(conflicts);
     }
-    let Request {
-        workspace,
-        origin,
-        sealed,
-        options,
-    } = request;
-    let now = workspace.options.clock.now();
-    let described = Collector::new(sealed).describe(origin, None, options.message.clone(), now);
-    let change = match described {
+    let change = match request.describe(None) {
         Ok(change) => change,
         Err(error) => return conflicts_of(moved_under(engine, request, error.into())?),
     };
-    let limit = workspace.options.limits.change_bytes_max;
-    check_limit("change-bytes", change.encode().len(), limit)?;
+    request.check_bytes(change.encode().len())?;
     check_places(engine, &change, immovable)?;
     let store = entered.as_ref().map(|entered| &*entered.store);
     room::foresee(engine, store, sealed)?;

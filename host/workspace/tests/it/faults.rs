@@ -7,7 +7,17 @@ mod recovery;
 mod room;
 mod sweep;
 
+use session_fs_workspace::CommitOutcome;
+use store::disk::CrashDisk;
 use vfs::Session;
+
+use crate::rig::{self, Host, Nodes, visible};
+
+/// What a session does.
+type Change = fn(&Session) -> vfs::Result<()>;
+
+/// The first session of the host `one`.
+const SESSION: &str = "one-1";
 
 /// What the mixed session starts from.
 pub(crate) const BEFORE: &[(&str, &str)] = &[
@@ -39,6 +49,25 @@ pub(crate) fn change(session: &Session) -> vfs::Result<()> {
     session.remove("link")?;
     session.write("t", b"replaced after")?;
     session.rename("t", "replaced")
+}
+
+/// Commits a change, which nothing keeps from it.
+fn committed(host: &Host, change: impl Fn(&Session) -> vfs::Result<()>) -> Session {
+    let session = host.begin();
+    change(&session).expect("the session takes it");
+    let outcome = host.commit(&session);
+    assert!(
+        matches!(outcome, Ok(CommitOutcome::Applied(_))),
+        "{outcome:?}"
+    );
+    session
+}
+
+/// What a disk has before and after a change.
+fn before_and_after(start: &CrashDisk, change: Change) -> (Nodes, Nodes) {
+    let disk = start.fork();
+    drop(committed(&Host::open(disk.root(), "alone", None), change));
+    (visible(&rig::nodes(start)), visible(&rig::nodes(&disk)))
 }
 
 /// Changes without a move: what most sessions do.

@@ -4,16 +4,18 @@ use std::sync::Arc;
 
 use session_fs_workspace::history::{GcReport, LogFilter, Retention};
 use session_fs_workspace::{
-    BaseHandle, BeginOptions, CommitOptions, CommitOutcome, DurableOptions, HeldBack, Workspace,
-    WorkspaceOptions,
+    BaseHandle, BeginOptions, ChangeInfo, CommitOptions, CommitOutcome, DurableOptions,
+    DurableSession, DurableStore, HeldBack, Workspace, WorkspaceOptions,
 };
 use store::disk::RealDir;
 use vfs::{Session, VPath};
 
 use crate::scene::Scene;
 
-/// What another process has: a workspace of its own, and its handle of the directory.
-fn process(scene: &Scene) -> (Workspace, Arc<BaseHandle>) {
+/// What a process has: a workspace of its own, and its handle of the directory.
+type Process = (Workspace, Arc<BaseHandle>);
+
+fn process(scene: &Scene) -> Process {
     let folder = scene.folder.try_clone().expect("a handle");
     let root = RealDir::open(folder).expect("a directory");
     let workspace = Workspace::new(WorkspaceOptions::default());
@@ -21,27 +23,53 @@ fn process(scene: &Scene) -> (Workspace, Arc<BaseHandle>) {
     (workspace, base.expect("a base"))
 }
 
-fn begin((workspace, base): &(Workspace, Arc<BaseHandle>)) -> Session {
+fn begin((workspace, base): &Process) -> Session {
     let begun = workspace.begin(base, BeginOptions::default());
     begun.expect("begins")
 }
 
-/// Commits a file; returns the generation.
-fn put(process: &(Workspace, Arc<BaseHandle>), path: &str, text: &str) -> u64 {
-    let session = begin(process);
-    session.write(path, text.as_bytes()).expect("written");
-    match process.0.commit(&session, &CommitOptions::default()) {
-        Ok(CommitOutcome::Applied(info)) => info.generation,
+/// Begins a durable session, in a store of sessions that is opened for it.
+fn begin_durable((workspace, base): &Process) -> (DurableStore, DurableSession) {
+    let store = workspace.durable_store(base).expect("a store");
+    let (begin, durable) = (BeginOptions::default(), DurableOptions::default());
+    let session = workspace.begin_durable(base, &store, begin, &durable);
+    (store, session.expect("begins"))
+}
+
+fn applied(outcome: session_fs_workspace::Result<CommitOutcome>) -> ChangeInfo {
+    match outcome {
+        Ok(CommitOutcome::Applied(info)) => info,
         outcome => panic!("expected it to be applied: {outcome:?}"),
     }
 }
 
-fn gc(process: &(Workspace, Arc<BaseHandle>), dry_run: bool) -> GcReport {
+/// Commits a session; returns the generation.
+fn commit(process: &Process, session: &Session) -> u64 {
+    applied(process.0.commit(session, &CommitOptions::default())).generation
+}
+
+/// Commits a file; returns the generation.
+fn put(process: &Process, path: &str, text: &str) -> u64 {
+    let session = begin(process);
+    session.write(path, text.as_bytes()).expect("written");
+    commit(process, &session)
+}
+
+/// Commits only what changed at a path.
+fn commit_part(process: &Process, session: &DurableSession, path: &str) -> ChangeInfo {
+    let part = CommitOptions {
+        paths: vec![VPath::parse(path).expect("valid")],
+        ..CommitOptions::default()
+    };
+    applied(process.0.commit_durable(session, &part))
+}
+
+fn gc(process: &Process, dry_run: bool) -> GcReport {
     gc_told(process, dry_run).0
 }
 
 /// The same with what is held back.
-fn gc_told(process: &(Workspace, Arc<BaseHandle>), dry_run: bool) -> (GcReport, Option<HeldBack>) {
+fn gc_told(process: &Process, dry_run: bool) -> (GcReport, Option<HeldBack>) {
     let retention = Retention {
         changes_max: Some(0),
         ..Retention::default()
@@ -85,11 +113,7 @@ fn another_process_that_has_the_turn_takes_nothing_from_sessions_of_this_one() {
     let remover = begin(&one);
     remover.write("file", b"second").expect("written");
     remover.remove("gone").expect("removed");
-    let outcome = one.0.commit(&remover, &CommitOptions::default());
-    assert!(
-        matches!(outcome, Ok(CommitOutcome::Applied(_))),
-        "{outcome:?}"
-    );
+    commit(&one, &remover);
     put(&other, "unrelated", "1");
     gc(&other, false);
     assert_eq!(session.read("file").expect("kept"), b"first");
@@ -120,12 +144,9 @@ fn a_durable_session_that_is_not_over_keeps_what_came_after_it_began() {
     let scene = Scene::new(&[("file", "0")]);
     let one = process(&scene);
     assert_eq!(put(&one, "file", "1"), 1);
-    let store = one.0.durable_store(&one.1).expect("a store");
-    let durable = DurableOptions::default();
-    let begun = one
-        .0
-        .begin_durable(&one.1, &store, BeginOptions::default(), &durable);
-    let id = begun.expect("begins").session_id().clone();
+    let (store, session) = begin_durable(&one);
+    let id = session.session_id().clone();
+    drop(session);
     put(&one, "file", "2");
     put(&one, "file", "3");
     drop((store, one));
@@ -154,27 +175,12 @@ fn a_durable_session_that_is_not_over_keeps_what_came_after_it_began() {
 fn a_part_is_in_the_history_under_the_id_of_its_session_and_does_not_end_it() {
     let scene = Scene::new(&[("a", "0"), ("b", "0")]);
     let one = process(&scene);
-    let store = one.0.durable_store(&one.1).expect("a store");
-    let begun = one.0.begin_durable(
-        &one.1,
-        &store,
-        BeginOptions::default(),
-        &DurableOptions::default(),
-    );
-    let session = begun.expect("begins");
+    let (store, session) = begin_durable(&one);
     let id = session.session_id().clone();
     session.write("a", b"1").expect("written");
     session.write("b", b"1").expect("written");
     session.save().expect("saved");
-    let part = CommitOptions {
-        paths: vec![VPath::parse("a").expect("valid")],
-        ..CommitOptions::default()
-    };
-    let outcome = one.0.commit_durable(&session, &part);
-    assert!(
-        matches!(outcome, Ok(CommitOutcome::Applied(_))),
-        "{outcome:?}"
-    );
+    commit_part(&one, &session, "a");
     // The process dies in the middle of the commit of the rest.
     session.settling().expect("noted");
     drop((session, store, one));
@@ -189,10 +195,7 @@ fn a_part_is_in_the_history_under_the_id_of_its_session_and_does_not_end_it() {
         .map(|it| it.path.to_string())
         .collect();
     assert_eq!(rest, ["b"]);
-    let outcome = other.0.commit_durable(&session, &CommitOptions::default());
-    let Ok(CommitOutcome::Applied(info)) = outcome else {
-        panic!("expected it to be applied: {outcome:?}")
-    };
+    let info = applied(other.0.commit_durable(&session, &CommitOptions::default()));
     let found = other.0.outcome(&other.1, id.as_str());
     assert_eq!(found.expect("known"), Some(info.id));
     let history = other.0.history(&other.1).expect("opens").expect("there");
@@ -209,23 +212,8 @@ fn a_part_is_in_the_history_under_the_id_of_its_session_and_does_not_end_it() {
 fn a_part_that_is_all_ends_the_session() {
     let scene = Scene::new(&[("a", "0")]);
     let one = process(&scene);
-    let store = one.0.durable_store(&one.1).expect("a store");
-    let begun = one.0.begin_durable(
-        &one.1,
-        &store,
-        BeginOptions::default(),
-        &DurableOptions::default(),
-    );
-    let session = begun.expect("begins");
+    let (_store, session) = begin_durable(&one);
     session.write("a", b"1").expect("written");
-    let all = CommitOptions {
-        paths: vec![VPath::parse("a").expect("valid")],
-        ..CommitOptions::default()
-    };
-    let outcome = one.0.commit_durable(&session, &all);
-    assert!(
-        matches!(outcome, Ok(CommitOutcome::Applied(_))),
-        "{outcome:?}"
-    );
+    commit_part(&one, &session, "a");
     session.changes().expect_err("it is over");
 }

@@ -6,7 +6,7 @@ use store::disk::CrashDisk;
 use store::disk::crash::CrashOptions;
 
 use super::sweep::{Case, Promise, Stage, distinct_ways, promise_of, some_ways};
-use super::{BEFORE, change};
+use super::{BEFORE, SESSION, change, committed};
 use crate::rig::{self, Host, visible};
 
 /// A disk with a history: everything is changed, and then a little of it, again and again. And the
@@ -16,17 +16,11 @@ fn kept() -> (CrashDisk, String) {
     let host = Host::open(disk.root(), "earlier", None);
     let mut last = String::new();
     for step in 0..4_u8 {
-        let session = host.begin();
-        match step {
-            0 => change(&session).expect("the session takes it"),
-            _ => session.write("kept", &[b'0' + step]).expect("writes"),
-        }
+        let session = committed(&host, |session| match step {
+            0 => change(session),
+            _ => session.write("kept", &[b'0' + step]),
+        });
         last = session.id().to_owned();
-        let outcome = host.commit(&session);
-        assert!(
-            matches!(outcome, Ok(CommitOutcome::Applied(_))),
-            "{outcome:?}"
-        );
     }
     drop(host);
     (disk.fork(), last)
@@ -89,17 +83,13 @@ fn an_undo() {
         before: &before,
         after: &after,
         others: &[],
-        session: "one-1",
+        session: SESSION,
         look: &|_, _| {},
     };
     // Its commit is tried in all of them elsewhere.
     let ways = some_ways();
     let counts = case.sweep(&ways);
-    assert!(counts.calls > 100, "{counts:?}");
-    assert!(
-        counts.rounds >= counts.calls * ways.len() as u64 / 2,
-        "{counts:?}"
-    );
+    counts.check(100, &ways);
     assert!(counts.not_done > 0 && counts.in_doubt > 0, "{counts:?}");
 }
 
@@ -148,10 +138,5 @@ fn dropping_old_history() {
         },
     };
     let ways = distinct_ways();
-    let counts = case.sweep(&ways);
-    assert!(counts.calls > 40, "{counts:?}");
-    assert!(
-        counts.rounds >= counts.calls * ways.len() as u64 / 2,
-        "{counts:?}"
-    );
+    case.sweep(&ways).check(40, &ways);
 }

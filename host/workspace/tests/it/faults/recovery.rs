@@ -1,17 +1,13 @@
 //! Every call of an opening, of a recovery and of a checkpoint fails: the next opening does it again.
 
-use session_fs_workspace::{CommitOutcome, WorkspaceError};
+use session_fs_workspace::WorkspaceError;
 use store::disk::crash::CrashOptions;
 use store::disk::fault::{Fault, FaultError, FaultPlan};
 use store::disk::{CrashDisk, FaultDir};
-use vfs::Session;
 
-use super::commits::{SESSION, after};
 use super::sweep::{Case, Counts, Promise, Stage, Way, distinct_ways, some_ways};
-use super::{BEFORE, change, large};
-use crate::rig::{self, Host, visible};
-
-type Change = fn(&Session) -> vfs::Result<()>;
+use super::{BEFORE, Change, SESSION, before_and_after, change, committed, large};
+use crate::rig::{self, Host};
 
 /// Disks on which a process died at each call of applying a commit, once its record was there.
 fn half_applied(start: &CrashDisk, change: Change) -> Vec<CrashDisk> {
@@ -53,7 +49,7 @@ fn open(stage: &Stage) -> Promise {
 }
 
 fn sweep(start: &CrashDisk, recovered: &CrashDisk, change: Change, ways: &[Way]) -> Counts {
-    let (before, after) = (visible(&rig::nodes(start)), after(start, change));
+    let (before, after) = before_and_after(start, change);
     let case = Case {
         start: recovered,
         act: &open,
@@ -80,11 +76,7 @@ fn a_recovery_from_the_middle() {
     ] {
         let disks = half_applied(&start, change);
         let counts = sweep(&start, &disks[disks.len() / 2], change, &ways);
-        assert!(counts.calls > 100, "{counts:?}");
-        assert!(
-            counts.rounds >= counts.calls * ways.len() as u64 / 2,
-            "{counts:?}"
-        );
+        counts.check(100, &ways);
     }
 }
 
@@ -102,17 +94,10 @@ fn a_recovery_from_every_place() {
 #[test]
 fn a_checkpoint() {
     let start = rig::prepared(BEFORE, CrashOptions::default());
-    let (before, after) = (visible(&rig::nodes(&start)), after(&start, change));
+    let (before, after) = before_and_after(&start, change);
     let act = |stage: &Stage| {
         let host = Host::open(stage.root(), "one", None);
-        let session = host.begin();
-        change(&session).expect("the session takes it");
-        let outcome = host.commit(&session);
-        assert!(
-            matches!(outcome, Ok(CommitOutcome::Applied(_))),
-            "{outcome:?}"
-        );
-        drop(session);
+        drop(committed(&host, change));
         stage.arm();
         let checkpointed = host.base.checkpoint();
         let context = format!("{:?}: {checkpointed:?}", stage.failed());
@@ -149,10 +134,5 @@ fn a_checkpoint() {
         },
     };
     let ways = distinct_ways();
-    let counts = case.sweep(&ways);
-    assert!(counts.calls > 50, "{counts:?}");
-    assert!(
-        counts.rounds >= counts.calls * ways.len() as u64 / 2,
-        "{counts:?}"
-    );
+    case.sweep(&ways).check(50, &ways);
 }

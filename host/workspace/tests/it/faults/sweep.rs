@@ -127,6 +127,15 @@ pub(super) struct Counts {
     pub(super) in_doubt: u64,
 }
 
+impl Counts {
+    /// There were so many calls, and each failed in each of the ways as far as that differs.
+    pub(super) fn check(self, calls_min: u64, ways: &[Way]) {
+        assert!(self.calls >= calls_min, "{self:?}");
+        let rounds_min = self.calls * ways.len() as u64 / 2;
+        assert!(self.rounds >= rounds_min, "{self:?}");
+    }
+}
+
 impl Stage {
     fn new(start: &CrashDisk, fault: Fault) -> Self {
         let (disk, plan) = (start.fork(), FaultPlan::new(Fault::NEVER));
