@@ -122,6 +122,13 @@ pub(super) const BUGS: &[Bug] = &[
         CRASH,
     ),
     bug(
+        "recovery takes what a later change moved to a path for what an earlier one left there",
+        REDO,
+        "            moved: moved.collect(),",
+        "            moved: moved.take(0).collect(),",
+        CRASH,
+    ),
+    bug(
         "recovery takes an old version for a torn new one",
         REDO_SLOTS,
         "            && !is_old(&now)\n",

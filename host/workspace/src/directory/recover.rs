@@ -37,7 +37,10 @@ impl Store {
         let applied_sequence = self.mark.read()?;
         self.put_back(root, &committed, &aborted, applied_sequence)
             .map_err(failure)?;
-        let mut known = Known::default();
+        let stands = committed
+            .iter()
+            .filter(|(sequence, _)| !aborted.contains(sequence));
+        let mut known = Known::before(stands.map(|(_, transaction)| &**transaction));
         for (sequence, transaction) in &committed {
             let (sequence, taken_back) = (*sequence, aborted.contains(sequence));
             let applied = if taken_back {

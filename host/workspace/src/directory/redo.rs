@@ -26,10 +26,33 @@ use super::transaction::Transaction;
 pub(super) struct Known<'t> {
     /// The object at a path that an earlier transaction left there.
     at: HashMap<VPath, (u64, u64)>,
+    /// The objects that transactions of the journal move. None of them is what an earlier one of it
+    /// made: that would have been checkpointed before.
+    moved: HashSet<(u64, u64)>,
     /// The objects that recovery made.
     made: HashSet<(u64, u64)>,
     /// What earlier transactions put at a path; the next one replaces the last of them.
     versions: HashMap<VPath, Vec<(&'t Transaction, Item<'t>)>>,
+}
+
+impl<'t> Known<'t> {
+    /// What is known before the first of these transactions is done again.
+    pub(super) fn before(transactions: impl Iterator<Item = &'t Transaction>) -> Self {
+        let moved = transactions.flat_map(|transaction| {
+            let departures = &transaction.change.departures;
+            let seen = departures.iter().zip(&transaction.departures);
+            let moved = seen.filter(|(departure, _)| departure.moved_to.is_some());
+            moved.filter_map(|(_, seen)| seen.as_ref().map(object))
+        });
+        Self {
+            moved: moved.collect(),
+            ..Self::default()
+        }
+    }
+
+    fn is_moved(&self, now: &Fingerprint) -> bool {
+        self.moved.contains(&object(now))
+    }
 }
 
 /// One transaction that is done again.
@@ -221,6 +244,11 @@ impl Redo<'_, '_> {
             self.keep_leftover(step, &base_slot, seen)?;
             return self.made(step);
         };
+        if self.known.is_moved(&now) && !is_seen(seen, &now) {
+            // A later transaction has moved it here; it may well look like a torn new version.
+            self.keep_leftover(step, &base_slot, seen)?;
+            return Ok(());
+        }
         let transaction = self.applier.transaction;
         let likeness = compare(transaction, item, &*dir, entry, &now);
         let likeness = likeness.map_err(|error| failed(step, error))?;
@@ -255,7 +283,7 @@ impl Redo<'_, '_> {
     /// or what an earlier transaction of this recovery left there.
     fn is_before(&self, path: &VPath, seen: Option<&Fingerprint>, now: &Fingerprint) -> bool {
         seen.is_some_and(|seen| object(seen) == object(now) && seen.kind == now.kind)
-            || self.known.at.get(path) == Some(&object(now))
+            || (self.known.at.get(path) == Some(&object(now)) && !self.known.is_moved(now))
     }
 
     fn probe(&mut self, step: &Step<'_>) -> Result<Option<Fingerprint>, Halt> {
@@ -283,6 +311,11 @@ impl Redo<'_, '_> {
         }
         Ok(())
     }
+}
+
+/// Whether it is the very object that was validated.
+fn is_seen(seen: Option<&Fingerprint>, now: &Fingerprint) -> bool {
+    seen.is_some_and(|seen| object(seen) == object(now))
 }
 
 /// Which object it is, whatever has become of it.

@@ -33,7 +33,12 @@ fn options(entry_order: EntryOrder) -> CrashOptions {
 /// hundreds.
 #[expect(clippy::too_many_lines, reason = "a table of workloads")]
 fn small(order: EntryOrder) -> Vec<Workload> {
-    let files = &[("f", "before"), ("d/g", "g before"), ("d/h", "h before")];
+    let files = &[
+        ("f", "before"),
+        ("d/g", "g before"),
+        ("d/h", "h before"),
+        ("empty", ""),
+    ];
     let sessions: &[(&str, &[&[Operation]])] = &[
         ("update", &[&[write("f", "after")]]),
         ("create", &[&[write("n", "new")]]),
@@ -98,6 +103,18 @@ fn small(order: EntryOrder) -> Vec<Workload> {
                 &[remove("d/g"), rename("d", "e")],
                 &[make_directory("d"), write("d/n", "new")],
             ],
+        ),
+        (
+            "make a directory and move another there",
+            &[&[make_directory("n")], &[remove("n"), rename("d", "n")]],
+        ),
+        (
+            "write a file and move an empty one there",
+            &[&[write("n", "new")], &[remove("n"), rename("empty", "n")]],
+        ),
+        (
+            "write a file and move an equal one there",
+            &[&[write("n", "before")], &[remove("n"), rename("f", "n")]],
         ),
         (
             "move what was just written",
@@ -168,9 +185,10 @@ fn a_large_content() {
 #[test]
 fn random_sessions() {
     let mut counts = Counts::default();
-    // The last two lost the bytes of a file and kept its size and time, and kept the removal of a
-    // directory but not what was done in it before.
-    for seed in (0..44).chain([10_044, 1_004]) {
+    // The last ones lost the bytes of a file and kept its size and time, kept the removal of a
+    // directory but not what was done in it before, and took what was moved to a path for what was
+    // made there before.
+    for seed in (0..44).chain([10_044, 1_004, 7_000_029]) {
         counts += Sweep::new(Workload::random(seed)).every_call(12, 4);
     }
     assert!(counts.states > 10_000, "{counts:?}");
