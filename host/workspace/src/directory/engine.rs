@@ -4,15 +4,17 @@
 //! **Invariants:** the store has one writer among all processes; a transaction is visible only after
 //! its record is on the disk; two transactions that touch related paths never run side by side.
 
+mod kept;
+
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
-use store::disk::{Dir, File, LockGuard};
+use store::disk::{Dir, LockGuard};
 use vfs::reserved::STORE_NAME;
-use vfs::{Digest, DirectoryBase, Name, VPath};
+use vfs::{Digest, DirectoryBase};
 
 use super::ability::Ability;
 use super::ahead::Ahead;
@@ -26,7 +28,7 @@ use super::timeline::Timeline;
 use super::transaction::Transaction;
 use super::worker::{Job, Worker};
 use crate::audit::{AuditLimits, AuditLog};
-use crate::change::{Change, ChangeId};
+use crate::change::ChangeId;
 use crate::error::{Result, StoreError, WorkspaceError};
 use crate::ids::IdSource;
 use crate::workspace::WorkspaceOptions;
@@ -177,50 +179,6 @@ impl Engine {
             self.audit.attach(dir, key).map_err(fail)?;
         }
         self.audit.ready().map_err(fail)
-    }
-
-    /// Sees to it that no other process drops what sessions of this one may ask for, now that there
-    /// is going to be a generation after theirs.
-    pub(super) fn hold_lease(&self, store: &Store) -> Result<()> {
-        let generation = self.timeline.oldest();
-        let mut lease = self.lease.lock();
-        let held = match &mut *lease {
-            Some(lease) => lease.renew(generation),
-            none => Lease::make(&store.folder.dir, generation).map(|made| *none = Some(made)),
-        };
-        held.map_err(|error| error.at(&self.name))
-    }
-
-    /// The oldest generation that open sessions of other processes may need; asked by whoever has
-    /// the turn.
-    pub(crate) fn leased_generation(&self) -> Result<Option<u64>> {
-        let fail = |error| self.io(".session-fs/leases", error);
-        let store = self.present_store().map_err(fail)?;
-        let own = self.lease.lock();
-        Lease::oldest(&*store.folder.dir, own.as_ref()).map_err(fail)
-    }
-
-    /// Opens what is in a slot.
-    pub(super) fn open_slot(&self, slot: &Name) -> io::Result<Arc<dyn File>> {
-        self.present_store()?.folder.staging.open(slot)
-    }
-
-    /// Opens an object after all of it was verified.
-    pub(super) fn open_object(&self, digest: &Digest) -> io::Result<Arc<dyn File>> {
-        let store = self.present_store()?;
-        store.folder.objects.open_verified(digest)
-    }
-
-    /// The object that became of what a change replaced or removed at a path; `None` when none did.
-    pub(super) fn kept_object(&self, change: &Change, path: &VPath) -> io::Result<Option<Digest>> {
-        let store = self.present_store()?;
-        let kept = store.folder.preimage(&change.id(), path);
-        kept.map_err(io::Error::other)
-    }
-
-    fn present_store(&self) -> io::Result<Arc<Store>> {
-        let store = self.state.lock().store.clone();
-        store.ok_or_else(|| io::Error::other("the store is not open; open the base again"))
     }
 
     pub(crate) fn root(&self) -> &Arc<dyn Dir> {
