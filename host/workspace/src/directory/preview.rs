@@ -41,7 +41,7 @@ pub(crate) fn preview(engine: &Arc<Engine>, request: &Request<'_>) -> Result<Vec
     request.check_bytes(change.encode().len())?;
     check_places(engine, &change, immovable)?;
     let store = entered.as_ref().map(|entered| &*entered.store);
-    room::foresee(engine, store, sealed)?;
+    room::foresee(engine, store, &request.sealed)?;
     Ok(Vec::new())
 }
 

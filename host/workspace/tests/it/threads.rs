@@ -77,7 +77,7 @@ fn gc(host: &Host) -> Option<GcReport> {
     };
     match host.workspace.gc(&host.base, &retention, false) {
         Err(WorkspaceError::Busy { .. }) => None,
-        report => Some(report.expect("drops").expect("there is a store")),
+        report => Some(report.expect("drops").expect("there is a store").0),
     }
 }
 
