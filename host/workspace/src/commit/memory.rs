@@ -1,6 +1,6 @@
 //! Commits into another session: the head of a memory base, or the session that one is nested in.
 
-use vfs::{MergeOptions, Merged, Rebased};
+use vfs::{ConflictPolicy, MergeOptions, Merged, Rebased};
 
 use super::preview::conflicted;
 use super::{ChangeInfo, CommitOptions, CommitOutcome, Request, stale, stale_conflict};
@@ -36,9 +36,15 @@ pub(crate) fn preview(request: &Request<'_>) -> Result<Rebased> {
     })
 }
 
+/// A part that conflicts has the whole session moved first, as with a directory: what stays open would
+/// begin before the part otherwise.
 fn merge_options(options: &CommitOptions) -> MergeOptions {
+    let policy = match options.paths.is_empty() {
+        true => options.on_conflict,
+        false => ConflictPolicy::Fail,
+    };
     MergeOptions {
-        policy: options.on_conflict,
+        policy,
         isolation: options.isolation,
     }
 }

@@ -477,19 +477,40 @@ fn found(disk: &CrashDisk) -> Files {
 pub(crate) fn sequences(seed: u64, count: u32) -> u64 {
     let steps = prop::collection::vec(step(), 1..28);
     super::try_all(seed, count, &steps, &|steps: Vec<Step>| {
-        let start = START_DISK.with(CrashDisk::fork);
-        let mut world = World::new(&start);
-        for step in &steps {
-            world.take(step);
-            world.check(step);
-        }
+        check(&steps);
         Ok(())
     })
+}
+
+fn check(steps: &[Step]) {
+    let start = START_DISK.with(CrashDisk::fork);
+    let mut world = World::new(&start);
+    for step in steps {
+        world.take(step);
+        world.check(step);
+    }
 }
 
 #[test]
 fn rivals_and_maps_agree() {
     assert_eq!((0..8).map(|seed| sequences(seed, 250)).sum::<u64>(), 2_000);
+}
+
+/// A part that conflicted with the parent was merged by itself, and the rest kept to the parent of
+/// before, where it conflicted.
+#[test]
+fn a_part_that_conflicts_takes_a_nested_session_along() {
+    use Step::{Append, CommitPart, Nest, Write};
+    let steps = [
+        Nest(0),
+        Write(2, "a"),
+        Write(5, "a"),
+        Append(2, "d/b"),
+        Write(5, "d/a"),
+        Append(2, "d/a"),
+        CommitPart(1, "a", ConflictPolicy::Ours),
+    ];
+    check(&steps);
 }
 
 thread_local! {
