@@ -4,12 +4,13 @@
 //! **Invariants:** the store has one writer among all processes; a transaction is visible only after
 //! its record is on the disk; two transactions that touch related paths never run side by side.
 
+mod jobs;
 mod kept;
+mod turn;
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use store::disk::{Dir, LockGuard};
@@ -17,30 +18,20 @@ use vfs::reserved::STORE_NAME;
 use vfs::{Digest, DirectoryBase};
 
 use super::ability::Ability;
-use super::ahead::Ahead;
 use super::folder::StoreFolder;
 use super::footprint::Footprint;
 use super::lease::Lease;
 use super::place::{self, Locator};
-use super::reserve::PromisedInodes;
 use super::store::Store;
 use super::timeline::Timeline;
-use super::transaction::Transaction;
-use super::worker::{Job, Worker};
+use super::worker::Worker;
 use crate::audit::{AuditLimits, AuditLog};
 use crate::change::ChangeId;
 use crate::error::{Result, StoreError, WorkspaceError};
 use crate::ids::IdSource;
 use crate::workspace::WorkspaceOptions;
 
-/// Time between two attempts at a lock that another process holds.
-const LOCK_RETRY_MS: u64 = 5;
-
-/// New files from which on another thread is asked to make them: with fewer it wakes up too late.
-const AHEAD_FILES_MIN: usize = 8;
-
-/// Commits after which the turn is given up for a moment, so that other processes get it too.
-const TURN_COMMITS_MAX: usize = 1024;
+pub(super) use turn::{Claim, Entered};
 
 /// What the engine of a base is made of.
 pub(crate) struct Engine {
@@ -87,25 +78,11 @@ enum Doubt {
     Unusable(WorkspaceError),
 }
 
-/// The right to use the store, given up when dropped.
-pub(super) struct Entered {
-    engine: Arc<Engine>,
-    pub(super) store: Arc<Store>,
-}
-
 /// The folder of a store, for what lies in it beside the journal.
 #[derive(Clone, Debug)]
 pub(crate) struct StoreAccess {
     pub(crate) dir: Arc<dyn Dir>,
     pub(crate) key: [u8; 32],
-}
-
-/// Paths that are nobody else's until this is dropped.
-pub(super) struct Claim {
-    engine: Arc<Engine>,
-    number: u64,
-    /// The inodes that its transaction takes, promised as long as it is on its way.
-    pub(super) inodes: Option<PromisedInodes>,
 }
 
 impl Engine {
@@ -215,47 +192,6 @@ impl Engine {
         }
     }
 
-    /// Waits for the turn, and for the store to be in order.
-    ///
-    /// # Errors
-    ///
-    /// `Busy` after `lock_wait_ms_max`; `Poisoned`; what opening and recovering fail with.
-    pub(super) fn enter(self: &Arc<Self>) -> Result<Entered> {
-        let _entrance = self
-            .entrance
-            .try_lock_for(self.wait_max())
-            .ok_or_else(|| self.busy(self.lock_wait_ms_max))?;
-        let mut state = self.sound_state()?;
-        let is_used_up =
-            |state: &State| state.turn.is_some() && state.turn_commits_count >= TURN_COMMITS_MAX;
-        self.wait_while(&mut state, is_used_up)?;
-        if state.turn.is_none() {
-            let is_long = std::mem::take(&mut state.turn_commits_count) >= TURN_COMMITS_MAX;
-            drop(state);
-            if is_long {
-                // Whoever waits tries again in this time.
-                std::thread::sleep(Duration::from_millis(2 * LOCK_RETRY_MS));
-            }
-            let turn = self.wait_for_turn()?;
-            let known = self.state.lock().store.clone();
-            let store = self
-                .fresh_store(known)
-                .map_err(|error| error.at(&self.name))?;
-            state = self.state.lock();
-            state.turn = Some(turn);
-            state.store = Some(store);
-        }
-        let Some(store) = state.store.clone() else {
-            return Err(self.poisoned());
-        };
-        state.entered_count += 1;
-        state.turn_commits_count += 1;
-        Ok(Entered {
-            engine: self.clone(),
-            store,
-        })
-    }
-
     fn sound_state(&self) -> Result<MutexGuard<'_, State>> {
         let state = self.state.lock();
         match &state.doubt {
@@ -263,19 +199,6 @@ impl Engine {
             Some(Doubt::Poisoned) => Err(self.poisoned()),
             Some(Doubt::Unusable(error)) => Err(error.clone()),
         }
-    }
-
-    fn wait_for_turn(&self) -> Result<LockGuard> {
-        for attempt in 0..=self.lock_wait_ms_max / LOCK_RETRY_MS {
-            if attempt > 0 {
-                std::thread::sleep(Duration::from_millis(LOCK_RETRY_MS));
-            }
-            let lock = self.root().try_lock();
-            if let Some(turn) = lock.map_err(|e| WorkspaceError::io(&self.name, ".", e))? {
-                return Ok(turn);
-            }
-        }
-        Err(self.busy(self.lock_wait_ms_max))
     }
 
     /// The store as it is now: another process may have written to it since this one had the turn.
@@ -312,91 +235,6 @@ impl Engine {
                 drop(super::folder::remove_tree(&**self.root(), &own));
             }
         })
-    }
-
-    /// Waits until nobody else is at work on related paths, and takes these.
-    ///
-    /// # Errors
-    ///
-    /// `Busy` after `lock_wait_ms_max`; nothing is taken then.
-    pub(super) fn claim(self: &Arc<Self>, footprint: Footprint) -> Result<Claim> {
-        let mut state = self.state.lock();
-        self.wait_while(&mut state, |state| {
-            let mut claims = state.claims.iter();
-            claims.any(|(_, other)| other.overlaps(&footprint))
-        })?;
-        let number = state.next_claim;
-        state.next_claim += 1;
-        state.claims.push((number, footprint));
-        Ok(Claim {
-            engine: self.clone(),
-            number,
-            inodes: None,
-        })
-    }
-
-    /// Waits while something holds of the state, for at most `lock_wait_ms_max`.
-    fn wait_while(
-        &self,
-        state: &mut MutexGuard<'_, State>,
-        holds: impl Fn(&State) -> bool,
-    ) -> Result<()> {
-        let condition = |state: &mut State| holds(state);
-        self.changed
-            .wait_while_for(state, condition, self.wait_max());
-        match holds(state) {
-            true => Err(self.busy(self.lock_wait_ms_max)),
-            false => Ok(()),
-        }
-    }
-
-    fn wait_max(&self) -> Duration {
-        Duration::from_millis(self.lock_wait_ms_max)
-    }
-
-    /// Begins to make the new files of a transaction, when that is worth while.
-    pub(super) fn make_ahead(
-        &self,
-        store: &Arc<Store>,
-        transaction: &Arc<Transaction>,
-    ) -> Option<Arc<Ahead>> {
-        let count_min = if self.threads { AHEAD_FILES_MIN } else { 1 };
-        let ahead = Ahead::of(store, transaction, count_min)?;
-        self.defer(Job::MakeAhead(ahead.clone()));
-        Some(ahead)
-    }
-
-    /// Makes spare files for the next commit, unless another process wrote to the store meanwhile.
-    pub(super) fn make_spares(self: &Arc<Self>, store: &Arc<Store>) {
-        let entered = self.enter();
-        let is_ours = entered.is_ok_and(|entered| {
-            let is_ours = Arc::ptr_eq(&entered.store, store);
-            if is_ours {
-                let number = self.transaction_id(store);
-                store.spares.fill(&*store.folder.staging, number);
-            }
-            is_ours
-        });
-        if !is_ours {
-            store.spares.give_up_filling();
-        }
-    }
-
-    /// Has something done by a thread of its own, or does it here when there is none.
-    pub(super) fn defer(&self, job: Job) {
-        let worker = match &job {
-            Job::Apply(_) => &self.appliers,
-            Job::Checkpoint(_) => &self.checkpointers,
-            Job::MakeAhead(_) | Job::MakeSpares(..) => &self.makers,
-        };
-        let start = || self.threads.then(Worker::start).flatten();
-        let refused = match worker.get_or_init(start) {
-            Some(worker) => worker.hand_over(job).err(),
-            None => Some(job),
-        };
-        if let Some(job) = refused {
-            job.run();
-        }
     }
 
     /// A number for a transaction that no other one of this store ever had, or has while it lasts.
@@ -541,33 +379,6 @@ impl Engine {
 
     pub(super) fn io(&self, path: impl std::fmt::Display, error: io::Error) -> WorkspaceError {
         WorkspaceError::io(&self.name, path, error)
-    }
-}
-
-impl Entered {
-    pub(super) fn engine(&self) -> &Arc<Engine> {
-        &self.engine
-    }
-}
-
-impl Drop for Entered {
-    fn drop(&mut self) {
-        let mut state = self.engine.state.lock();
-        state.entered_count -= 1;
-        if state.entered_count == 0 {
-            let turn = state.turn.take();
-            drop(state);
-            drop(turn);
-            self.engine.changed.notify_all();
-        }
-    }
-}
-
-impl Drop for Claim {
-    fn drop(&mut self) {
-        let mut state = self.engine.state.lock();
-        state.claims.retain(|(number, _)| *number != self.number);
-        self.engine.changed.notify_all();
     }
 }
 
