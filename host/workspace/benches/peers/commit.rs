@@ -79,6 +79,7 @@ pub(crate) fn load(arena: &Arena) -> Table {
 fn contestants(arena: &Arena) -> Vec<Contestant<'_>> {
     let (desk, tree) = (&arena.desk, &*arena.desk.tree);
     let database = rivals::database(arena.scratch.path());
+    let plain = rivals::plain_file(arena.scratch.path());
     let durable = CommitOptions {
         acknowledge: Acknowledge::Durable,
         ..CommitOptions::default()
@@ -92,6 +93,9 @@ fn contestants(arena: &Arena) -> Vec<Contestant<'_>> {
         }),
         contestant("SQLite, WAL, `synchronous=FULL`", "all", "no files", {
             move |round| timed(|| rivals::replace_rows(&database, round)).0
+        }),
+        contestant("one write and one flush of as much", "all", "no files", {
+            move |round| timed(|| rivals::write_once(&plain, round)).0
         }),
         contestant("stage all, `syncfs`, rename each", "each", "each", {
             move |round| timed(|| rivals::flush_once(tree, round)).0

@@ -6,6 +6,7 @@
 )]
 
 use std::fs;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -99,6 +100,29 @@ pub(crate) fn flush_once(tree: &Path, round: usize) {
         fs::rename(aside(&path), tree.join(path)).expect("same directory");
     }
     dir.sync_all().expect("flushes");
+}
+
+/// Bytes that are written over by [`write_once`], in turn.
+const PLAIN_BYTES: usize = 32 << 20;
+
+/// A file of zeros that are on the disk.
+pub(crate) fn plain_file(folder: &Path) -> fs::File {
+    let path = folder.join("plain");
+    fs::write(&path, vec![0; PLAIN_BYTES]).expect("writable");
+    let options = fs::OpenOptions::new().write(true).open(&path);
+    let file = options.expect("made above");
+    file.sync_all().expect("flushes");
+    file
+}
+
+/// All contents by one write into a file that has the room already, and one flush: less is not to be
+/// had from this disk.
+pub(crate) fn write_once(file: &fs::File, round: usize) {
+    let bytes = content(round).repeat(edited_paths().count());
+    let places = PLAIN_BYTES / bytes.len();
+    let offset = (round % places * bytes.len()) as u64;
+    file.write_all_at(&bytes, offset).expect("writable");
+    file.sync_data().expect("flushes");
 }
 
 /// A table with a row for each file.
