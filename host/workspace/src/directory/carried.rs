@@ -19,6 +19,8 @@ use super::transaction::Content;
 
 /// Puts back what the transactions of these hands, in the order of the journal, carried away.
 pub(super) fn put_back_carried(hands: &mut [Applier<'_>]) -> Result<(), Halt> {
+    // Where two of them removed a directory, the first one goes back, and the other was made after it.
+    let mut back: Vec<VPath> = Vec::new();
     for first in 0..hands.len() {
         let transaction = hands[first].transaction;
         let steps = steps(transaction);
@@ -41,11 +43,15 @@ pub(super) fn put_back_carried(hands: &mut [Applier<'_>]) -> Result<(), Halt> {
                 needed.push(one.0.path.clone());
             }
         }
-        removed.retain(|(step, _)| needed.iter().any(|path| path.starts_with(step.path)));
-        for (step, slot) in removed {
+        removed.retain(|(step, _)| {
+            needed.iter().any(|path| path.starts_with(step.path))
+                && !back.iter().any(|path| step.path.starts_with(path))
+        });
+        for (step, slot) in &removed {
             make_way(&mut hands[first..], step)?;
-            put_back(&mut hands[first], step, &slot)?;
+            put_back(&mut hands[first], step, slot)?;
         }
+        back.extend(removed.iter().map(|(step, _)| step.path.clone()));
     }
     Ok(())
 }

@@ -168,6 +168,10 @@ fn replaced_directories() -> Vec<Workload> {
             "create, then made again twice",
             &[create, gone, again, gone, again],
         ),
+        (
+            "remove, then made and removed again",
+            &[delete, gone, again, gone],
+        ),
         ("create, then another there", &[create, gone, moved]),
         ("remove, then another there", &[delete, gone, moved]),
         (
