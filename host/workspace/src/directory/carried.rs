@@ -5,12 +5,11 @@
 //! stood.
 
 use std::io;
-use std::sync::Arc;
 
 use store::disk::{Dir, FileKind, Fingerprint};
 use vfs::{Kind, Name, VPath};
 
-use super::apply::{Applier, Halt, failed, is_empty};
+use super::apply::{Applier, Found, Halt, failed, is_empty};
 use super::compare::{Likeness, compare};
 use super::fingerprint::is_absence;
 use super::plan::{Action, Item, Step, steps};
@@ -143,7 +142,7 @@ fn remove_if_empty(applier: &mut Applier<'_>, step: &Step<'_>) -> Result<(), Hal
 
 /// Takes a new version out into a slot of its own, from where it is put down again.
 fn take_own(applier: &mut Applier<'_>, step: &Step<'_>, item: &Item<'_>) -> Result<(), Halt> {
-    let Some((dir, name, now)) = standing(applier, step)? else {
+    let Some(((dir, name), now)) = standing(applier, step)? else {
         return Ok(());
     };
     let likeness = compare(applier.transaction, item, &*dir, name, &now);
@@ -167,7 +166,7 @@ fn take_moved(
     index: usize,
     seen: Option<&Fingerprint>,
 ) -> Result<(), Halt> {
-    let Some((dir, name, now)) = standing(applier, step)? else {
+    let Some(((dir, name), now)) = standing(applier, step)? else {
         return Ok(());
     };
     if seen.is_none_or(|seen| (seen.dev, seen.ino) != (now.dev, now.ino)) {
@@ -181,7 +180,7 @@ fn take_moved(
 fn standing<'s>(
     applier: &mut Applier<'_>,
     step: &Step<'s>,
-) -> Result<Option<(Arc<dyn Dir>, &'s Name, Fingerprint)>, Halt> {
+) -> Result<Option<(Found<'s>, Fingerprint)>, Halt> {
     let Some((dir, name)) = applier.place_if_there(step)? else {
         return Ok(None);
     };
@@ -189,7 +188,7 @@ fn standing<'s>(
         Err(error) if is_absence(&error) => Ok(None),
         now => {
             let now = now.map_err(|error| failed(step, error))?;
-            Ok(Some((dir, name, now)))
+            Ok(Some(((dir, name), now)))
         }
     }
 }
