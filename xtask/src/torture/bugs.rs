@@ -37,6 +37,7 @@ const RACES: &[&str] = &["races::"];
 
 const JOURNAL: &str = "host/store/src/journal.rs";
 const CHECKPOINT: &str = "host/workspace/src/directory/checkpoint.rs";
+const CARRIED: &str = "host/workspace/src/directory/carried.rs";
 const REDO: &str = "host/workspace/src/directory/redo.rs";
 const REDO_SLOTS: &str = "host/workspace/src/directory/redo/slots.rs";
 const ENGINE: &str = "host/workspace/src/directory/engine.rs";
@@ -98,6 +99,20 @@ pub(super) const BUGS: &[Bug] = &[
         "host/workspace/src/directory/recover.rs",
         "put_back_carried(&mut hands.collect::<Vec<_>>())",
         "put_back_carried(&mut hands.take(0).collect::<Vec<_>>())",
+        CRASH,
+    ),
+    bug(
+        "recovery leaves what was made below the path of a directory that it puts back",
+        CARRIED,
+        "own.path.starts_with(step.path)",
+        "own.path == step.path",
+        CRASH,
+    ),
+    bug(
+        "recovery leaves what was moved to the path of a directory that it puts back",
+        CARRIED,
+        "    take_to_free(applier, step, (&*dir, name, &now), (&slot, &ENDINGS))",
+        "    take_to_free(applier, step, (&*dir, name, &now), (&slot, &[]))",
         CRASH,
     ),
     bug(

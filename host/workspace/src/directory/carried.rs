@@ -6,10 +6,10 @@
 
 use std::io;
 
-use store::disk::FileKind;
+use store::disk::{Dir, FileKind, Fingerprint};
 use vfs::{Kind, Name, VPath};
 
-use super::apply::{Applier, Halt, failed, is_empty};
+use super::apply::{Applier, Found, Halt, failed, is_empty};
 use super::compare::{Likeness, compare};
 use super::fingerprint::is_absence;
 use super::plan::{Action, Item, Step, steps};
@@ -18,6 +18,8 @@ use super::transaction::Content;
 
 /// Puts back what the transactions of these hands, in the order of the journal, carried away.
 pub(super) fn put_back_carried(hands: &mut [Applier<'_>]) -> Result<(), Halt> {
+    // Where two of them removed a directory, the first one goes back, and the other was made after it.
+    let mut back: Vec<VPath> = Vec::new();
     for first in 0..hands.len() {
         let transaction = hands[first].transaction;
         let steps = steps(transaction);
@@ -40,11 +42,15 @@ pub(super) fn put_back_carried(hands: &mut [Applier<'_>]) -> Result<(), Halt> {
                 needed.push(one.0.path.clone());
             }
         }
-        removed.retain(|(step, _)| needed.iter().any(|path| path.starts_with(step.path)));
-        for (step, slot) in removed {
+        removed.retain(|(step, _)| {
+            needed.iter().any(|path| path.starts_with(step.path))
+                && !back.iter().any(|path| step.path.starts_with(path))
+        });
+        for (step, slot) in &removed {
             make_way(&mut hands[first..], step)?;
-            put_back(&mut hands[first], step, &slot)?;
+            put_back(&mut hands[first], step, slot)?;
         }
+        back.extend(removed.iter().map(|(step, _)| step.path.clone()));
     }
     Ok(())
 }
@@ -95,19 +101,25 @@ fn put_back(applier: &mut Applier<'_>, step: &Step<'_>, slot: &Name) -> Result<(
     }
 }
 
-/// Takes what this transaction or a later one put at a path away from there: it is put there again.
+/// Takes what this transaction and later ones put at a path and below it away from there, the last
+/// first: it is put there again.
 fn make_way(hands: &mut [Applier<'_>], step: &Step<'_>) -> Result<(), Halt> {
-    for applier in hands {
-        let transaction = applier.transaction;
-        for own in steps(transaction)
+    for applier in hands.iter_mut().rev() {
+        let steps = steps(applier.transaction);
+        // What arrives is put down shallowest first.
+        let below = steps
             .iter()
-            .filter(|own| own.path == step.path)
-        {
+            .rev()
+            .filter(|own| own.path.starts_with(step.path));
+        for own in below {
             applier.walker.forget();
             match &own.action {
                 Action::MakeDirectory => remove_if_empty(applier, own)?,
                 Action::PutNew { item } | Action::Exchange { item, .. } => {
                     take_own(applier, own, item)?;
+                }
+                Action::PutMoved { index, seen, .. } => {
+                    take_moved(applier, own, *index, seen.as_ref())?;
                 }
                 _ => {}
             }
@@ -130,29 +142,70 @@ fn remove_if_empty(applier: &mut Applier<'_>, step: &Step<'_>) -> Result<(), Hal
 
 /// Takes a new version out into a slot of its own, from where it is put down again.
 fn take_own(applier: &mut Applier<'_>, step: &Step<'_>, item: &Item<'_>) -> Result<(), Halt> {
-    let Some((dir, name)) = applier.place_if_there(step)? else {
+    let Some(((dir, name), now)) = standing(applier, step)? else {
         return Ok(());
-    };
-    let now = match dir.stat(name) {
-        Err(error) if is_absence(&error) => return Ok(()),
-        now => now.map_err(|error| failed(step, error))?,
     };
     let likeness = compare(applier.transaction, item, &*dir, name, &now);
     if likeness.map_err(|error| failed(step, error))? == Likeness::Other {
         return Ok(());
     }
-    let base = applier.slot(item);
     // What was staged before the record is found in the first slot only.
     let endings = match item.content {
         Content::Staged { .. } => &ENDINGS[..1],
         _ => &ENDINGS[..],
     };
+    let slots = (&applier.slot(item), endings);
+    take_to_free(applier, step, (&*dir, name, &now), slots)
+}
+
+/// Takes what the transaction moved to the step's path out into a slot of its departure, when it is
+/// that very object.
+fn take_moved(
+    applier: &mut Applier<'_>,
+    step: &Step<'_>,
+    index: usize,
+    seen: Option<&Fingerprint>,
+) -> Result<(), Halt> {
+    let Some(((dir, name), now)) = standing(applier, step)? else {
+        return Ok(());
+    };
+    if seen.is_none_or(|seen| (seen.dev, seen.ino) != (now.dev, now.ino)) {
+        return Ok(());
+    }
+    let slot = applier.transaction.out_slot(index);
+    take_to_free(applier, step, (&*dir, name, &now), (&slot, &ENDINGS))
+}
+
+/// What stands at the step's path, with its directory and its name there.
+fn standing<'s>(
+    applier: &mut Applier<'_>,
+    step: &Step<'s>,
+) -> Result<Option<(Found<'s>, Fingerprint)>, Halt> {
+    let Some((dir, name)) = applier.place_if_there(step)? else {
+        return Ok(None);
+    };
+    match dir.stat(name) {
+        Err(error) if is_absence(&error) => Ok(None),
+        now => {
+            let now = now.map_err(|error| failed(step, error))?;
+            Ok(Some(((dir, name), now)))
+        }
+    }
+}
+
+/// Takes an object out into the first of these slots that is free; without one it stays.
+fn take_to_free(
+    applier: &Applier<'_>,
+    step: &Step<'_>,
+    (dir, name, now): (&dyn Dir, &Name, &Fingerprint),
+    (base, endings): (&Name, &[&str]),
+) -> Result<(), Halt> {
     for ending in endings {
         let slot = super::folder::name(&format!("{base}{ending}"));
         match applier.mover.staging.stat(&slot) {
             Ok(_) => {}
             Err(error) if is_absence(&error) => {
-                let taken = applier.mover.take_out((&*dir, name), &slot, &now);
+                let taken = applier.mover.take_out((dir, name), &slot, now);
                 return taken.map(drop).map_err(|error| failed(step, error));
             }
             Err(error) => return Err(failed(step, error)),

@@ -143,6 +143,48 @@ fn small(order: EntryOrder) -> Vec<Workload> {
     .collect()
 }
 
+/// Directories that a change removes, after something was done in them, and a later one makes again
+/// or moves another one to.
+fn replaced_directories() -> Vec<Workload> {
+    let files = &[
+        ("d/e/g", "g before"),
+        ("d/e/h", "h before"),
+        ("other/k", "k before"),
+        ("f", "f before"),
+    ];
+    let (gone, outer, inner) = (remove("d"), make_directory("d"), make_directory("d/e"));
+    let again: &[_] = &[outer.clone(), inner, write("d/e/n", "n")];
+    let moved: &[_] = &[outer, rename("other", "d/e"), rename("f", "d/f")];
+    let gone: &[_] = &[gone];
+    let create: &[_] = &[write("d/e/f", "new")];
+    let update: &[_] = &[write("d/e/g", "g after")];
+    let delete: &[_] = &[remove("d/e/g")];
+    let change_moved: &[_] = &[write("d/e/k", "k after"), write("d/f", "f after")];
+    let sessions: &[(&str, &[&[Operation]])] = &[
+        ("create, then made again", &[create, gone, again]),
+        ("update, then made again", &[update, gone, again]),
+        ("remove, then made again", &[delete, gone, again]),
+        (
+            "create, then made again twice",
+            &[create, gone, again, gone, again],
+        ),
+        (
+            "remove, then made and removed again",
+            &[delete, gone, again, gone],
+        ),
+        ("create, then another there", &[create, gone, moved]),
+        ("remove, then another there", &[delete, gone, moved]),
+        (
+            "update, then another there that changes",
+            &[update, gone, moved, change_moved],
+        ),
+    ];
+    let fixed = |(label, sessions): &(&str, &[&[Operation]])| {
+        Workload::fixed(label, files, options(EntryOrder::Dependent), sessions)
+    };
+    sessions.iter().map(fixed).collect()
+}
+
 #[test]
 fn every_disk_after_small_commits() {
     let mut counts = Counts::default();
@@ -157,6 +199,18 @@ fn every_disk_after_small_commits() {
         }
     }
     assert!(counts.states > 12_000, "{counts:?}");
+}
+
+#[test]
+fn directories_that_were_removed_stand_there_again() {
+    let mut counts = Counts::default();
+    for (workload, seed) in replaced_directories().into_iter().zip(0..) {
+        let sweep = Sweep::new(workload);
+        counts += sweep.every_call(48, 24);
+        counts += sweep.in_recovery(seed, 3, 1);
+    }
+    assert!(counts.states > 6_000, "{counts:?}");
+    assert!(counts.in_recovery > 200, "{counts:?}");
 }
 
 /// What is too large for the journal is on the disk before the record is.

@@ -278,7 +278,8 @@ mod tests {
 
     #[test]
     fn random_scenes() {
-        let states_count: u64 = (0..6).map(random).sum();
+        // The last one lost the bytes of a file in a directory that was removed and made again.
+        let states_count: u64 = (0..6).chain([2_000_014]).map(random).sum();
         assert!(states_count > 1_500, "{states_count}");
     }
 }
