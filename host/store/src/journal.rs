@@ -197,6 +197,11 @@ impl Journal {
         self.header.first_sequence
     }
 
+    /// Whether a failure has closed it: what is in it is known after it was opened again.
+    pub fn is_closed(&self) -> bool {
+        self.is_poisoned
+    }
+
     /// Whether there is no record since the last recycle.
     pub fn is_empty(&self) -> bool {
         self.tail == AREA_START

@@ -196,6 +196,14 @@ pub enum StoreError {
         /// What failed.
         source: Box<Self>,
     },
+    /// The journal cannot be made longer. Nothing was recorded, and it goes on as it was.
+    #[error(
+        "the journal has no room for the change, and the disk none for the journal; nothing was recorded"
+    )]
+    Cramped {
+        /// What the system says.
+        source: JournalError,
+    },
     /// Somebody else was at the disk for so long. Nothing was recorded; what was begun before goes on.
     #[error("the disk was at somebody else's change for over {waited_ms} ms")]
     Busy {
@@ -276,6 +284,9 @@ impl StoreError {
         match self {
             Self::Io { source, .. } => io_kind(source),
             Self::NoRoom { source } => source.kind(),
+            Self::Cramped {
+                source: JournalError::Io { source, .. },
+            } => io_kind(source),
             Self::Newer { .. } => ErrorKind::Invalid,
             Self::Busy { .. } => ErrorKind::Retry,
             _ => ErrorKind::Internal,

@@ -17,6 +17,12 @@ impl Pieces {
         self.digest.as_deref().copied()
     }
 
+    /// Whether no byte need be read from anywhere else.
+    pub(crate) fn is_all_in_memory(&self) -> bool {
+        let mut chunks = self.chunks();
+        chunks.all(|(chunk, _)| chunk.place().is_none()) && self.data_bytes() == self.len
+    }
+
     /// Notes that the content has other bytes than its pristine version.
     pub(super) fn note_other(&mut self, digest: Digest) {
         self.digest = Some(Box::new(digest));

@@ -225,7 +225,11 @@ impl Sealed {
     /// `BadDescriptor` for a version that is no file.
     pub fn known_digest(&self, side: &Side) -> Result<Option<Digest>> {
         let content = self.session.side_content(side)?;
-        Ok(content.pieces.known_digest())
+        // Of what is kept in the base, or was written to a spill, the bytes that are read count.
+        Ok(content
+            .pieces
+            .known_digest()
+            .filter(|_| content.pieces.is_all_in_memory()))
     }
 
     /// What the session has seen of its base: every object, by its path there.

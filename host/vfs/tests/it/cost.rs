@@ -155,15 +155,21 @@ fn a_file_rewritten_as_it_was_is_no_change() {
 fn a_file_that_was_compared_when_it_was_closed_is_not_read_again_by_the_commit() {
     let old = text(100);
     let new = old.replace("number 50 ", "number L ");
-    let base = MapBase::files(&[("f", &old)]);
+    let other = "x".repeat(old.len());
+    let base = MapBase::files(&[("f", &old), ("g", &old)]);
     let session = over(&base);
     session.write("f", new.as_bytes()).expect("fits");
+    session.write("g", other.as_bytes()).expect("fits");
     let calls = base.calls();
     let sealed = session.seal().expect("open");
     assert_eq!(base.calls(), calls, "the base was asked");
-    let after = sealed.change_set().updates[0].after.clone();
-    let known = sealed.known_digest(&after).expect("there");
-    assert_eq!(known, Some(session_fs_vfs::Digest::of(new.as_bytes())));
+    let known = |index: usize| {
+        let after = &sealed.change_set().updates[index].after;
+        sealed.known_digest(after).expect("there")
+    };
+    assert_eq!(known(0), None, "most of it is read from the base");
+    let digest = session_fs_vfs::Digest::of(other.as_bytes());
+    assert_eq!(known(1), Some(digest));
 }
 
 #[test]

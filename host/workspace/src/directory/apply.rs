@@ -307,8 +307,17 @@ impl Applier<'_> {
     /// Makes a new object in its slot, unless that was done ahead.
     fn make(&self, step: &Step<'_>, item: &Item<'_>) -> Result<Name, Halt> {
         let slot = self.slot(item);
-        if !self.made_ahead.contains(&item.slot) {
-            self.make_in(step, item, &slot)?;
+        if self.made_ahead.contains(&item.slot) {
+            return Ok(slot);
+        }
+        match self.make_in(step, item, &slot) {
+            // Of a process that was killed before its transaction of this number was recorded.
+            Err(Halt::Failed(_, error)) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let cleared = self.folder.clear(&slot);
+                cleared.map_err(|error| failed(step, error))?;
+                self.make_in(step, item, &slot)?;
+            }
+            made => made?,
         }
         Ok(slot)
     }

@@ -71,7 +71,8 @@ pub(crate) fn commit(engine: &Arc<Engine>, request: Request<'_>) -> Result<Commi
     }
     let outcome = record(entered, claim, transaction, request);
     if store.spares.claim_filling() {
-        engine.defer(Job::MakeSpares(engine.clone(), shared_store.clone()));
+        let number = engine.transaction_id(store);
+        engine.defer(Job::MakeSpares(shared_store.clone(), number));
     }
     if is_due(store) {
         engine.defer(Job::Checkpoint(engine.clone()));
@@ -352,6 +353,9 @@ fn with_room<'s>(
             match journal.current().grow_for(lens) {
                 Ok(()) => return Ok(journal),
                 Err(JournalError::Full { .. }) if !journal.current().is_empty() => {}
+                Err(source @ JournalError::Io { .. }) if !journal.current().is_closed() => {
+                    return Err(StoreError::Cramped { source });
+                }
                 Err(error) => return Err(error.into()),
             }
         }
@@ -428,6 +432,7 @@ fn is_untouched(error: &StoreError) -> bool {
         error,
         StoreError::Poisoned
             | StoreError::Busy { .. }
+            | StoreError::Cramped { .. }
             | StoreError::NoRoom { .. }
             | StoreError::Journal(JournalError::Full { .. } | JournalError::RecordTooLong { .. })
     )

@@ -87,6 +87,10 @@ impl<T> Group<T> {
                 if state.leading && state.withdraw(ticket) {
                     return Err(Arc::new(self.busy()));
                 }
+                // It is being written.
+                self.changed.wait_while(&mut state, |state| {
+                    state.leading && !state.outcomes.contains_key(&ticket)
+                });
                 continue;
             }
             state.leading = true;

@@ -34,15 +34,12 @@ impl Making<'_> {
             }
             (Version::File { modified, .. }, Content::Inline { mode, range }) => {
                 let bytes = self.transaction.inline(range);
-                let spare = |spares: &Spares| spares.put(staging, (slot, *mode), bytes);
-                let file = match self.spares.and_then(spare) {
-                    Some(file) => file,
-                    None => {
-                        let file = with_reserve(reserve, || staging.create(slot, mode.bits))?;
-                        with_reserve(reserve, || file.write_at(bytes, 0))?;
-                        file
-                    }
-                };
+                let spare = |spares: &Spares| spares.put(staging, slot, (*mode, *modified), bytes);
+                if self.spares.and_then(spare).is_some() {
+                    return Ok(());
+                }
+                let file = with_reserve(reserve, || staging.create(slot, mode.bits))?;
+                with_reserve(reserve, || file.write_at(bytes, 0))?;
                 finish(&*file, *mode, *modified)
             }
             _ => Ok(()),

@@ -2,18 +2,18 @@
 //! one of them with another name, because a system that has just removed many files takes long to
 //! create one.
 //!
-//! **Invariant:** a spare belongs to the store that made it, whose process had the turn then. Another
-//! process that recovers the store removes it, and whoever wants it creates a file instead.
+//! **Invariant:** a spare is only used by a process that has the turn. It is made without: whoever
+//! recovers the store may remove it, and who wanted it creates a file instead.
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
-use store::disk::{Dir, File, RenameMode};
-use vfs::Name;
+use store::disk::{Dir, RenameMode};
+use vfs::{Name, Timestamp};
 
-use super::compose::FILE_MODE;
+use super::compose::{FILE_MODE, finish};
 use super::folder::name;
 use super::transaction::Mode;
 
@@ -30,6 +30,7 @@ pub(super) struct Spares {
     wanted_count: AtomicUsize,
     /// Whether somebody is about to make more of them.
     is_due: AtomicBool,
+    is_closed: AtomicBool,
 }
 
 impl Spares {
@@ -44,11 +45,6 @@ impl Spares {
         self.missing_count() > 0 && !self.is_due.swap(true, Ordering::AcqRel)
     }
 
-    /// Leaves the filling to the next one who asks.
-    pub(super) fn give_up_filling(&self) {
-        self.is_due.store(false, Ordering::Release);
-    }
-
     fn missing_count(&self) -> usize {
         let wanted_count = self.wanted_count.load(Ordering::Acquire);
         wanted_count.saturating_sub(self.free.lock().len())
@@ -61,11 +57,13 @@ impl Spares {
         let missing = self.missing_count();
         for index in 0..missing {
             let spare = name(&format!("{SPARE_PREFIX}{number:016x}-{index}"));
+            let mut free = self.free.lock();
             // Without them a commit creates its files.
-            if staging.create(&spare, FILE_MODE).is_err() {
+            if self.is_closed.load(Ordering::Acquire) || staging.create(&spare, FILE_MODE).is_err()
+            {
                 return;
             }
-            self.free.lock().push(spare);
+            free.push(spare);
         }
     }
 
@@ -73,17 +71,24 @@ impl Spares {
     pub(super) fn put(
         &self,
         staging: &Arc<dyn Dir>,
-        (slot, mode): (&Name, Mode),
+        slot: &Name,
+        (mode, modified): (Mode, Option<Timestamp>),
         bytes: &[u8],
-    ) -> Option<Arc<dyn File>> {
+    ) -> Option<()> {
         // Nothing written, and it would keep the time at which it was made.
         let is_fit = !bytes.is_empty() && (mode.exact || mode.bits == FILE_MODE);
         let spare = self.free.lock().pop_if(|_| is_fit)?;
-        let put = || -> io::Result<Arc<dyn File>> {
+        // In the slot it is whole: a recovery may find it there.
+        let put = || -> io::Result<()> {
             let file = staging.open_writable(&spare)?;
+            if mode.exact {
+                file.set_mode(mode.bits)?;
+            }
             file.write_at(bytes, 0)?;
-            staging.rename(&spare, &**staging, slot, RenameMode::Replace)?;
-            Ok(file)
+            // Somebody who fills what is empty may have been here.
+            file.set_len(bytes.len() as u64)?;
+            finish(&*file, mode, modified)?;
+            staging.rename(&spare, &**staging, slot, RenameMode::Replace)
         };
         put()
             .inspect_err(|_| {
@@ -93,9 +98,14 @@ impl Spares {
             .ok()
     }
 
-    /// Removes all of them.
+    /// Removes all of them, for good.
     pub(super) fn clear(&self, staging: &dyn Dir) {
-        for spare in std::mem::take(&mut *self.free.lock()) {
+        let free = std::mem::take(&mut *{
+            let free = self.free.lock();
+            self.is_closed.store(true, Ordering::Release);
+            free
+        });
+        for spare in free {
             // The next opening of the store does it otherwise.
             drop(staging.unlink(&spare));
         }

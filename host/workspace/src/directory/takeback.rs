@@ -7,7 +7,7 @@ use vfs::Name;
 
 use super::apply::{Applied, Applier, Halt, failed, is_empty};
 use super::compare::{Likeness, compare};
-use super::fingerprint::is_absence;
+use super::fingerprint::{is_absence, is_same_renamed};
 use super::plan::{Action, Item, Step, steps};
 
 /// Which of the transaction's own objects may be found.
@@ -120,7 +120,14 @@ fn unmake(
     since: Since,
 ) -> Result<(), Halt> {
     let slot = applier.slot(item);
-    clear_own(applier, step, item, &slot)?;
+    match since {
+        // Nobody has seen it.
+        Since::Made => {
+            let cleared = applier.folder.clear(&slot);
+            cleared.map_err(|error| failed(step, error))?;
+        }
+        Since::Crash => clear_own(applier, step, item, &slot)?,
+    }
     let Some(now) = own(applier, step, item, seen, since)? else {
         return Ok(());
     };
@@ -148,8 +155,17 @@ fn exchange_back(
         &slot,
         &old,
     );
-    let is_old = seen.is_some_and(|seen| seen.ino == old.ino)
-        || is_new.map_err(|error| failed(step, error))? == Likeness::Other;
+    let is_new = is_new.map_err(|error| failed(step, error))?;
+    let is_old = match since {
+        // The new file may have the number of one that somebody removed.
+        Since::Made => {
+            is_new != Likeness::Same || seen.is_some_and(|seen| is_same_renamed(seen, &old))
+        }
+        Since::Crash => {
+            let is_object = |seen: &Fingerprint| (seen.dev, seen.ino) == (old.dev, old.ino);
+            is_new == Likeness::Other || seen.is_some_and(is_object)
+        }
+    };
     if !is_old {
         return applier
             .folder

@@ -26,7 +26,8 @@ pub(super) enum Job {
     Apply(Deferred),
     Checkpoint(Arc<Engine>),
     MakeAhead(Arc<Ahead>),
-    MakeSpares(Arc<Engine>, Arc<Store>),
+    /// With a number that no transaction has.
+    MakeSpares(Arc<Store>, u64),
 }
 
 /// The way to the thread, which ends when this is dropped and nothing is left to do.
@@ -57,7 +58,9 @@ impl Job {
             Self::Apply(deferred) => deferred.run(),
             Self::Checkpoint(engine) => drop(engine.checkpoint()),
             Self::MakeAhead(ahead) => ahead.work(),
-            Self::MakeSpares(engine, store) => engine.make_spares(&store),
+            Self::MakeSpares(store, number) => {
+                store.spares.fill(&*store.folder.staging, number);
+            }
         }
     }
 }

@@ -81,6 +81,10 @@ impl History {
             let path = path.clone();
             return Err(HistoryError::UnknownVersion { path, when });
         }
+        if first < last && last < horizon {
+            let id = last.to_string();
+            return Err(HistoryError::UnknownChange { id });
+        }
         let mut text = String::new();
         for (before, after) in self.parts(&touched, first, last)? {
             let (before, after) = match older <= newer {

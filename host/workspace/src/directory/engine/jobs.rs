@@ -24,22 +24,6 @@ impl Engine {
         Some(ahead)
     }
 
-    /// Makes spare files for the next commit, unless another process wrote to the store meanwhile.
-    pub(in crate::directory) fn make_spares(self: &Arc<Self>, store: &Arc<Store>) {
-        let entered = self.enter();
-        let is_ours = entered.is_ok_and(|entered| {
-            let is_ours = Arc::ptr_eq(&entered.store, store);
-            if is_ours {
-                let number = self.transaction_id(store);
-                store.spares.fill(&*store.folder.staging, number);
-            }
-            is_ours
-        });
-        if !is_ours {
-            store.spares.give_up_filling();
-        }
-    }
-
     /// Has something done by a thread of its own, or does it here when there is none.
     pub(in crate::directory) fn defer(&self, job: Job) {
         let worker = match &job {

@@ -37,8 +37,11 @@ impl Redo<'_, '_> {
         {
             let found = compare(self.applier.transaction, item, staging, base, &now);
             match found.map_err(|error| failed(step, error))? {
-                Likeness::Same => return Ok(base.clone()),
-                Likeness::Torn => self.clear(step, base)?,
+                Likeness::Same if !matches!(item.content, Content::Inline { .. }) => {
+                    return Ok(base.clone());
+                }
+                // What has all bytes may not have its permissions and time yet.
+                Likeness::Same | Likeness::Torn => self.clear(step, base)?,
                 Likeness::Other => {}
             }
         }

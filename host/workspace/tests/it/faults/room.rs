@@ -2,10 +2,11 @@
 
 use session_fs_workspace::{CommitOutcome, WorkspaceError};
 use store::disk::crash::CrashOptions;
-use store::disk::fault::{Fault, FaultPlan};
+use store::disk::fault::{Call, Fault, FaultError, FaultPlan};
 use store::disk::{CrashDisk, FaultDir};
 use vfs::{ErrorKind, Session, Status};
 
+use super::sweep::ENOSPC;
 use super::{BEFORE, change, large};
 use crate::rig::{self, Host, visible};
 
@@ -75,6 +76,54 @@ fn a_commit_that_would_run_out_of_inodes_is_refused_before_anything_happens() {
             assert!(commit_with(free, change), "with {free} free");
         }
     }
+}
+
+/// More than the journal has room for at first.
+fn larger_than_the_journal(session: &Session) -> vfs::Result<()> {
+    (0..3_u8).try_for_each(|number| session.write(&format!("big{number}"), &[number; 900 << 10]))
+}
+
+/// The session was over, and its changes gone with it, as after a flush that failed.
+#[test]
+fn a_journal_that_cannot_grow_refuses_the_change_and_goes_on() {
+    let start = rig::prepared(BEFORE, CrashOptions::default());
+    let stage = || {
+        let (disk, plan) = (start.fork(), FaultPlan::new(Fault::NEVER));
+        let host = Host::open(FaultDir::wrap(disk.root(), plan.clone()), "one", None);
+        let session = host.begin();
+        larger_than_the_journal(&session).expect("the session takes it");
+        (disk, plan, host, session)
+    };
+    let first_write = {
+        let (_disk, plan, host, session) = stage();
+        plan.arm(Fault::NEVER);
+        assert!(matches!(
+            host.commit(&session),
+            Ok(CommitOutcome::Applied(_))
+        ));
+        let log = plan.log();
+        let writes =
+            |call: &Call| call.method == "file.write_at" && call.name.starts_with("journal");
+        log.iter().position(writes).expect("it grows")
+    };
+    let (disk, plan, host, session) = stage();
+    let before = visible(&rig::nodes(&disk));
+    plan.arm(Fault {
+        fail_at: Some(first_write as u64),
+        error: FaultError::Errno(ENOSPC),
+        forever: false,
+        write_prefix_bytes: 0,
+    });
+    let refused = host.commit(&session);
+    let Err(error @ WorkspaceError::Store { .. }) = refused else {
+        panic!("{refused:?}");
+    };
+    assert_eq!(error.kind(), ErrorKind::Limit, "{error:?}");
+    assert_eq!(session.status(), Status::Open);
+    assert!(visible(&rig::nodes(&disk)) == before);
+    assert_eq!(host.trouble(), None);
+    let later = host.commit(&session);
+    assert!(matches!(later, Ok(CommitOutcome::Applied(_))), "{later:?}");
 }
 
 /// Each new file is one more.
