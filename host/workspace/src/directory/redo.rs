@@ -139,6 +139,10 @@ impl Redo<'_, '_> {
                 .map(|(dir, name)| (dir, name, now)),
             None => self.carried_away(step, seen)?,
         };
+        let place = match place {
+            Some(place) if !moved && self.is_of_later(step, seen, &place)? => None,
+            place => place,
+        };
         let Some((dir, entry, now)) = place else {
             let found = self.keep_leftover(step, &slot, seen)?;
             self.taken.extend(found.map(|slot| (index, slot)));
@@ -173,6 +177,23 @@ impl Redo<'_, '_> {
             return Ok(());
         }
         self.applier.displace(step, &slot)
+    }
+
+    /// Whether a directory is one that a later transaction made, with what that put into it: it is
+    /// not what was validated, and recovery did not make it.
+    fn is_of_later(
+        &self,
+        step: &Step<'_>,
+        seen: Option<&Fingerprint>,
+        (dir, entry, now): &moved::Standing<'_>,
+    ) -> Result<bool, Halt> {
+        let is_known = seen.is_some_and(|seen| object(seen) == object(now))
+            || self.known.made.contains(&object(now));
+        if now.kind != FileKind::Directory || is_known {
+            return Ok(false);
+        }
+        let is_empty = is_empty(&**dir, entry).map_err(|error| failed(step, error))?;
+        Ok(!is_empty)
     }
 
     fn put_moved(

@@ -17,7 +17,7 @@ use crate::directory::folder;
 use crate::directory::plan::{Step, departure_index};
 
 /// What stands at the path of a step, with its directory and its name there.
-type Standing<'s> = (Arc<dyn Dir>, &'s Name, Fingerprint);
+pub(super) type Standing<'s> = (Arc<dyn Dir>, &'s Name, Fingerprint);
 
 impl Redo<'_, '_> {
     /// Finds what departs where a directory above it has been moved to: the disk may have kept a later

@@ -153,6 +153,11 @@ fn replaced_directories() -> Vec<Workload> {
         ("f", "f before"),
     ];
     let (gone, outer, inner) = (remove("d"), make_directory("d"), make_directory("d/e"));
+    let again_as_before: &[_] = &[
+        outer.clone(),
+        inner.clone(),
+        write("d/e/h", "h before and after"),
+    ];
     let again: &[_] = &[outer.clone(), inner, write("d/e/n", "n")];
     let moved: &[_] = &[outer, rename("other", "d/e"), rename("f", "d/f")];
     let gone: &[_] = &[gone];
@@ -167,6 +172,10 @@ fn replaced_directories() -> Vec<Workload> {
         (
             "create, then made again twice",
             &[create, gone, again, gone, again],
+        ),
+        (
+            "remove, then made again twice, with an old name",
+            &[delete, gone, again, gone, again_as_before],
         ),
         (
             "remove, then made and removed again",
