@@ -1,6 +1,7 @@
 //! Spare files: what is made of them, and what becomes of those that nobody needed.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use cap_std::ambient_authority;
 use cap_std::fs::{MetadataExt, Permissions, PermissionsExt};
@@ -8,6 +9,7 @@ use cap_tempfile::TempDir;
 use session_fs_workspace::CommitOutcome;
 use store::disk::{Dir, RealDir};
 
+use crate::acting::{ActingDir, Hook};
 use crate::rig::{Host, name};
 
 const STAGING: &str = ".session-fs/staging";
@@ -154,4 +156,31 @@ fn an_examination_does_not_take_them_for_leftovers() {
     let report = host.workspace.doctor(&host.base, false);
     let report = report.expect("looks").expect("there is a store");
     assert_eq!(report.findings, [], "{report:?}");
+}
+
+/// A process may be killed between any two calls: what a recovery finds in a slot is put down as it is.
+#[test]
+fn a_spare_has_its_permissions_before_it_is_in_a_slot() {
+    let folder = folder();
+    folder.write("key", "old").expect("fresh");
+    let private = Permissions::from_mode(0o600);
+    folder.set_permissions("key", private).expect("own");
+    let seen = Arc::new(AtomicU64::new(0));
+    let hook: Hook = {
+        let (folder, seen) = (folder.try_clone().expect("handle"), seen.clone());
+        Arc::new(move |_, method| {
+            let staged = folder.read_dir(STAGING).into_iter().flatten().flatten();
+            for stat in staged.map(|entry| entry.metadata().expect("there")) {
+                if method == "rename" && stat.len() == 6 {
+                    assert_eq!(stat.mode() & 0o777, 0o600);
+                    seen.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        })
+    };
+    let root = RealDir::open(folder.try_clone().expect("handle")).expect("a directory");
+    let host = Host::make(ActingDir::wrap(root, hook), "one", None, false).expect("opens");
+    commit(&host, &[("a", "1"), ("b", "1")]);
+    commit(&host, &[("key", "secret")]);
+    assert!(seen.load(Ordering::Relaxed) > 0, "nobody looked");
 }
