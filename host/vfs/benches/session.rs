@@ -191,6 +191,7 @@ fn writes(c: &mut Criterion) {
             session.remove("new").expect("there");
         });
     });
+    rewrites(c);
     let mut group = c.benchmark_group("append");
     group.sample_size(10);
     group.bench_function("1,000,000 x 1 byte", |b| {
@@ -209,6 +210,37 @@ fn writes(c: &mut Criterion) {
                 log.append(b"x").expect("fits");
             }
         });
+    });
+    group.finish();
+}
+
+/// What it costs to find what a rewritten file has in common with the one before.
+fn rewrites(c: &mut Criterion) {
+    const LEN: usize = 10_240;
+    let mut state = 7_u64;
+    let mut noise = || -> Vec<u8> {
+        let next = || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            state.to_be_bytes()[0]
+        };
+        std::iter::repeat_with(next).take(LEN).collect()
+    };
+    let (before, other) = (noise(), noise());
+    let mut edited = before.clone();
+    edited.splice(LEN / 2..LEN / 2, *b"some inserted words");
+    let files = files(1, 1);
+    files.folder.write("d0/f0", before).expect("there");
+    let session = begin(&files.base);
+    let mut group = c.benchmark_group("rewrite 10 KiB");
+    for (name, bytes) in [("inserted into", &edited), ("with other bytes", &other)] {
+        group.bench_function(name, |b| {
+            b.iter(|| session.write("d0/f0", black_box(bytes)).expect("fits"));
+        });
+    }
+    group.bench_function("with other bytes, new file", |b| {
+        b.iter(|| session.write("new", black_box(&other)).expect("fits"));
     });
     group.finish();
 }

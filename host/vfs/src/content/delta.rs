@@ -92,32 +92,19 @@ impl<'a> Differ<'a> {
         self.keep(self.expected, going_on);
         let mut pending = going_on;
         let mut at = going_on;
-        let mut hash = Rolling::of(new, at);
-        let mut diagonal_from = at;
         while at + WINDOW_BYTES <= new.len() {
-            self.steps.count(1);
-            let diagonal = self.expected + (at - pending);
-            let mut found = None;
-            if at >= diagonal_from {
-                found = self.try_at(new, pending, at, diagonal);
-                diagonal_from = at + 1 + self.equal_bytes(new, at, diagonal, MATCH_BYTES_MIN);
+            let found = self
+                .try_at(new, pending, at, self.expected + (at - pending))
+                .map_or_else(|| self.search(new, pending, at), Ok);
+            match found {
+                Ok(found) => {
+                    self.data(found.new.start - pending);
+                    self.keep(found.offset, found.new.len());
+                    at = found.new.end;
+                    pending = at;
+                }
+                Err(next) => at = next,
             }
-            let found = found.or_else(|| {
-                let offset = self.look_up(hash.0)?;
-                self.try_at(new, pending, at, offset)
-            });
-            let Some(found) = found else {
-                let next = at + step_after(at - pending);
-                (at..next).for_each(|at| hash.roll(new, at));
-                at = next;
-                continue;
-            };
-            self.data(found.new.start - pending);
-            self.keep(found.offset, found.new.len());
-            at = found.new.end;
-            pending = at;
-            diagonal_from = at;
-            hash = Rolling::of(new, at);
         }
         self.data(new.len() - pending);
     }
@@ -151,15 +138,31 @@ impl<'a> Differ<'a> {
         push(&mut self.hunks, Hunk::Data { len: len as u64 });
     }
 
-    fn look_up(&mut self, hash: u64) -> Option<usize> {
-        self.index
-            .get_or_insert_with(|| Index::of(self.pristine))
-            .find(hash)
+    /// Looks for one of the next windows anywhere in the pristine bytes; where to go on without one.
+    /// That is near enough that no match where the bytes were only replaced lies between.
+    fn search(&mut self, new: &[u8], pending: usize, at: usize) -> Result<Match, usize> {
+        let step = step_after(at - pending);
+        let end = (at + WINDOW_BYTES).min(new.len() - WINDOW_BYTES + 1);
+        let mut windows = Windows::from(new, at);
+        while windows.at < end {
+            self.steps.count(1);
+            let (at, hash) = (windows.at, windows.hash);
+            let pristine = self.pristine;
+            let index = self.index.get_or_insert_with(|| Index::of(pristine));
+            if let Some(offset) = index.find(hash)
+                && let Some(found) = self.try_at(new, pending, at, offset)
+            {
+                return Ok(found);
+            }
+            windows.go_on(step);
+        }
+        Err(windows.at)
     }
 
     /// Extends a match both ways; backwards only over bytes that no hunk holds yet.
     fn try_at(&mut self, new: &[u8], pending: usize, at: usize, offset: usize) -> Option<Match> {
-        let after = self.equal_bytes(new, at, offset, usize::MAX);
+        let pristine = self.pristine.get(offset..).unwrap_or_default();
+        let after = common_prefix(&new[at..], pristine);
         if after == 0 {
             return None;
         }
@@ -170,12 +173,6 @@ impl<'a> Differ<'a> {
             offset: offset - before,
         };
         (before + after >= MATCH_BYTES_MIN).then_some(found)
-    }
-
-    fn equal_bytes(&self, new: &[u8], at: usize, offset: usize, max: usize) -> usize {
-        let pristine = self.pristine.get(offset..).unwrap_or_default();
-        let len = (new.len() - at).min(max);
-        common_prefix(&new[at..at + len], pristine)
     }
 }
 
@@ -205,7 +202,7 @@ impl Index {
             shift,
         };
         for (window, number) in (0..windows).zip(1_u32..) {
-            let (slot, tag) = index.place(Rolling::of(pristine, window * stride).0);
+            let (slot, tag) = index.place(Windows::from(pristine, window * stride).hash);
             if index.slots[slot] == 0 {
                 index.slots[slot] = tag | number;
             }
@@ -229,39 +226,57 @@ impl Index {
     }
 }
 
-/// A polynomial hash of one window.
-struct Rolling(u64);
+/// The windows of some bytes one after the other, each with its hash: a sum of a random number per
+/// byte, shifted by its place ("gear"), from which a byte has gone when the window is past it.
+struct Windows<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    hash: u64,
+}
 
-impl Rolling {
-    /// Multiplier of the byte that leaves the window.
-    const OLDEST: u64 = {
-        let (mut power, mut step) = (1_u64, 0);
-        while step < WINDOW_BYTES {
-            power = power.wrapping_mul(MULTIPLIER);
-            step += 1;
+impl<'a> Windows<'a> {
+    /// As far as a byte has to move to be gone after a window.
+    const SHIFT: usize = 64 / WINDOW_BYTES;
+
+    /// From the window at `at` on, which is within the bytes.
+    fn from(bytes: &'a [u8], at: usize) -> Self {
+        let window = &bytes[at..at + WINDOW_BYTES];
+        Self {
+            bytes,
+            at,
+            hash: window.iter().fold(0, |hash, byte| Self::push(hash, *byte)),
         }
-        power
-    };
-
-    /// The hash of the window at `at`, or nothing of use when it is cut short by the end.
-    fn of(bytes: &[u8], at: usize) -> Self {
-        let window = bytes.get(at..at + WINDOW_BYTES).unwrap_or_default();
-        Self(window.iter().fold(0, |hash, byte| Self::push(hash, *byte)))
     }
 
-    /// Moves from the window at `at` to the next one.
-    fn roll(&mut self, bytes: &[u8], at: usize) {
-        if let Some(byte) = bytes.get(at + WINDOW_BYTES) {
-            let oldest = Self::OLDEST.wrapping_mul(u64::from(bytes[at]) + 1);
-            self.0 = Self::push(self.0, *byte).wrapping_sub(oldest);
+    /// Moves on by some bytes; past the last window the hash is of no use.
+    fn go_on(&mut self, count: usize) {
+        let from = self.at + WINDOW_BYTES;
+        let next = self.bytes.get(from..).unwrap_or_default();
+        for byte in next.iter().take(count) {
+            self.hash = Self::push(self.hash, *byte);
         }
+        self.at += count;
     }
 
     fn push(hash: u64, byte: u8) -> u64 {
-        hash.wrapping_mul(MULTIPLIER)
-            .wrapping_add(u64::from(byte) + 1)
+        (hash << Self::SHIFT).wrapping_add(GEAR[usize::from(byte)])
     }
 }
+
+/// A random number for each byte (`SplitMix64`).
+const GEAR: [u64; 256] = {
+    let mut gear = [0; 256];
+    let (mut state, mut byte) = (0_u64, 0);
+    while byte < gear.len() {
+        state = state.wrapping_add(MULTIPLIER);
+        let mut mixed = state;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        gear[byte] = mixed ^ (mixed >> 31);
+        byte += 1;
+    }
+    gear
+};
 
 /// How far to go on after so many bytes that match nothing: the longer, the less likely it is that
 /// the next ones do. Odd, so that every distance to the indexed windows, a power of two apart, comes
