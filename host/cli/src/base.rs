@@ -6,7 +6,9 @@ use std::sync::Arc;
 use store::disk::RealDir;
 use vfs::Limits;
 use workspace::durable::SessionId;
-use workspace::{BaseHandle, DurableSession, DurableStore, History, Workspace, WorkspaceOptions};
+use workspace::{
+    BaseHandle, DurableSession, DurableStore, History, Workspace, WorkspaceError, WorkspaceOptions,
+};
 
 use crate::ambient;
 use crate::args::{BaseArgs, SessionArgs};
@@ -101,17 +103,23 @@ impl OpenBase {
 
     /// Opens one of its sessions.
     pub(crate) fn session(self, id: &SessionId) -> Result<OpenSession, Failure> {
-        let store = self.store()?;
-        let session = self.workspace.open_durable(&self.handle, &store, id);
+        let session = self.take_session(id);
         let session = session.map_err(|error| Failure::base(&error))?;
-        if session.torn_bytes() > 0 {
-            let bytes = session.torn_bytes();
-            tracing::info!(%id, bytes, "what an earlier command had not finished was dropped");
-        }
         Ok(OpenSession {
             session,
             base: self,
         })
+    }
+
+    /// Takes one of its sessions, which is given back before the base is closed.
+    pub(crate) fn take_session(&self, id: &SessionId) -> Result<DurableSession, WorkspaceError> {
+        let store = self.workspace.durable_store(&self.handle)?;
+        let session = self.workspace.open_durable(&self.handle, &store, id)?;
+        if session.torn_bytes() > 0 {
+            let bytes = session.torn_bytes();
+            tracing::info!(%id, bytes, "what an earlier command had not finished was dropped");
+        }
+        Ok(session)
     }
 }
 

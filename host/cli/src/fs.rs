@@ -9,9 +9,10 @@ use serde::Serialize;
 use vfs::{Kind, READ_BYTES_MAX, SearchQuery, Session, Stat};
 
 use crate::args::{FileArgs, FsCommand, GrepArgs, SessionArgs};
-use crate::base::OpenSession;
+use crate::base::{OpenBase, OpenSession};
 use crate::exit::{Code, Failure};
 use crate::output::{Answer, Output, clean_line, sections};
+use crate::registry::Registry;
 use crate::units;
 
 /// A path that something was done to.
@@ -113,16 +114,19 @@ fn change(
 }
 
 /// Looks at something of a session, and saves what it has seen of its base, found or not: from then
-/// on it stays as it was seen, and a serializable commit checks it.
+/// on it stays as it was seen, and a serializable commit checks it. Where nothing can be written, the
+/// session is looked at as it stands; what a person has to know of that comes with what was seen.
 fn look<T>(
     args: &SessionArgs,
     command: &str,
     act: impl FnOnce(&Session) -> Result<T, Failure>,
-) -> Result<T, Failure> {
-    let opened = OpenSession::open(args, command)?;
-    let seen = act(&opened.session);
-    opened.save()?;
-    seen
+) -> Result<(T, String), Failure> {
+    let found = Registry::open().find(&args.session, args.base.as_deref())?;
+    let base = OpenBase::open(&found.base, command)?;
+    let kept = base.kept_files(&found.id)?;
+    let seen = act(kept.value.session());
+    kept.value.save()?;
+    Ok((seen?, kept.note))
 }
 
 /// Where something goes that is moved or copied to `target`: below it when that is a directory.
@@ -138,12 +142,13 @@ fn place(session: &Session, source: &str, target: &str) -> String {
 }
 
 fn read(args: &FileArgs, output: &Arc<Output>) -> Result<Answer, Failure> {
-    look(&args.session, "fs read", |session| {
+    let (answer, note) = look(&args.session, "fs read", |session| {
         match output.format().is_json() {
             true => read_whole(session, &args.path),
             false => read_pieces(session, &args.path, output),
         }
-    })
+    })?;
+    Ok(answer.note(note))
 }
 
 fn read_whole(session: &Session, path: &str) -> Result<Answer, Failure> {
@@ -185,7 +190,7 @@ fn unprinted(error: &std::io::Error) -> Failure {
 
 fn stat(args: &FileArgs) -> Result<Answer, Failure> {
     let failure = |error: vfs::Error| Failure::file(&error);
-    let (stat, target) = look(&args.session, "fs stat", |session| {
+    let ((stat, target), note) = look(&args.session, "fs stat", |session| {
         let stat = session.stat_link(&args.path).map_err(failure)?;
         let target = match stat.kind {
             Kind::Symlink => Some(session.read_link(&args.path).map_err(failure)?),
@@ -206,7 +211,7 @@ fn stat(args: &FileArgs) -> Result<Answer, Failure> {
         title: document.path.clone(),
         rows: rows.map(|(name, value)| (name.to_owned(), value)).collect(),
     };
-    Ok(Answer::object(sections(&[section]), &document))
+    Ok(Answer::object(sections(&[section]), &document).note(note))
 }
 
 fn describe(path: String, stat: &Stat, target: Option<String>) -> StatDocument {
@@ -223,7 +228,7 @@ fn describe(path: String, stat: &Stat, target: Option<String>) -> StatDocument {
 
 /// Prints the lines that match; 1 when there is none, as grep does.
 fn grep(args: &GrepArgs) -> Result<Answer, Failure> {
-    let matches = look(&args.session, "fs grep", |session| {
+    let (matches, note) = look(&args.session, "fs grep", |session| {
         search(session, args).map_err(|error| Failure::file(&error))
     })?;
     let mut text = String::new();
@@ -236,7 +241,7 @@ fn grep(args: &GrepArgs) -> Result<Answer, Failure> {
     } else {
         Code::Ok
     };
-    Ok(Answer::listing(text, &matches).code(code))
+    Ok(Answer::listing(text, &matches).code(code).note(note))
 }
 
 fn search(session: &Session, args: &GrepArgs) -> vfs::Result<Vec<MatchDocument>> {

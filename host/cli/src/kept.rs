@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
+use vfs::Session;
 use workspace::audit::AuditReader;
 use workspace::durable::{SessionId, SessionSummary};
-use workspace::{History, StoreReader, WorkspaceError};
+use workspace::{DurableSession, History, StoreReader, WorkspaceError};
 
 use crate::base::OpenBase;
 use crate::exit::{Failure, chain, is_unwritable};
@@ -17,6 +18,31 @@ pub(crate) struct Kept<T> {
     /// Whether it is only as it stands.
     pub(crate) is_unwritten: bool,
     pub(crate) note: String,
+}
+
+/// A durable session whose files are looked at.
+pub(crate) enum LookedAt {
+    /// This process owns it.
+    Owned(Box<DurableSession>),
+    /// As it was saved last: read-only.
+    AsItStands(Session),
+}
+
+impl LookedAt {
+    pub(crate) fn session(&self) -> &Session {
+        match self {
+            Self::Owned(session) => session.session(),
+            Self::AsItStands(session) => session,
+        }
+    }
+
+    /// Saves what was seen of the base, where that can be.
+    pub(crate) fn save(&self) -> Result<(), Failure> {
+        match self {
+            Self::Owned(session) => session.save().map_err(|error| Failure::durable(&error)),
+            Self::AsItStands(_) => Ok(()),
+        }
+    }
 }
 
 impl OpenBase {
@@ -48,6 +74,15 @@ impl OpenBase {
             Ok(store.summary(id)?)
         };
         self.kept(usual, |reader| reader.summary(id))
+    }
+
+    /// The files of one of its durable sessions.
+    pub(crate) fn kept_files(&self, id: &SessionId) -> Result<Kept<LookedAt>, Failure> {
+        let usual = || Ok(LookedAt::Owned(Box::new(self.take_session(id)?)));
+        self.kept(usual, |reader| {
+            let session = self.workspace.look_durable(&self.handle, reader, id)?;
+            Ok(LookedAt::AsItStands(session))
+        })
     }
 
     /// Its audit log; `None` where there is none.

@@ -192,11 +192,14 @@ fn changes(opened: &OpenSession) -> Result<Vec<Entry>, Failure> {
 }
 
 fn diff(args: &SessionArgs) -> Result<Answer, Failure> {
-    let opened = OpenSession::open(args, "session diff")?;
-    let diff = opened.session.diff();
+    let found = Registry::open().find(&args.session, args.base.as_deref())?;
+    let base = OpenBase::open(&found.base, "session diff")?;
+    let kept = base.kept_files(&found.id)?;
+    let diff = kept.value.session().diff();
     let diff = diff.map_err(|error| Failure::file(&error))?;
-    let id = opened.id();
-    Ok(Answer::diff(diff.clone(), &DiffDocument { id, diff }))
+    let id = found.id.to_string();
+    let answer = Answer::diff(diff.clone(), &DiffDocument { id, diff });
+    Ok(answer.note(kept.note))
 }
 
 /// The operations of a session in their order, as the audit log has them.

@@ -12,6 +12,7 @@ mod frame;
 mod id;
 mod listing;
 mod log;
+mod look;
 mod meta;
 mod session;
 mod tenant;
@@ -156,9 +157,7 @@ impl DurableStore {
         if meta.life == Life::Settling {
             self.resolve_settling(&folder, &mut meta)?;
         }
-        if let Life::Ended(_, end) = &meta.life {
-            return Err(end.refusal(id));
-        }
+        let mut meta = meta.unless_over()?;
         if self.is_expired(&folder, &meta)? {
             self.end(&folder, &mut meta, End::Expired)?;
             return Err(End::Expired.refusal(id));
@@ -339,6 +338,14 @@ impl Meta {
             spill: Some(spill),
             keep_pristine: self.keep_pristine,
             ..options
+        }
+    }
+
+    /// The same of a session that can still be worked in.
+    fn unless_over(self) -> Result<Self> {
+        match &self.life {
+            Life::Ended(_, end) => Err(end.refusal(&self.id)),
+            Life::Open | Life::Settling => Ok(self),
         }
     }
 

@@ -32,14 +32,19 @@ impl Workspace {
         })?;
         let sessions = crate::directory::ensure(&access.dir, "sessions");
         let sessions = sessions.map_err(|error| error.at(base.name()))?;
-        let context = DurableContext {
-            key: access.key,
+        let context = self.durable_context(engine, access.key);
+        Ok(DurableStore::new(sessions, context))
+    }
+
+    /// What the sessions of a directory need of the workspace; `key` is the secret of their store.
+    pub(crate) fn durable_context(&self, engine: &Arc<Engine>, key: [u8; 32]) -> DurableContext {
+        DurableContext {
+            key,
             clock: self.options.clock.clone(),
             owner: self.options.owner.clone(),
             outcomes: Arc::new(EngineOutcomes(engine.clone())),
             limits: DurableLimits::default(),
-        };
-        Ok(DurableStore::new(sessions, context))
+        }
     }
 
     /// The history of a directory, up to now; `None` when nothing was ever committed or kept there.
@@ -174,7 +179,7 @@ fn outcome(engine: &Arc<Engine>, session: &str) -> Result<Option<ChangeId>> {
 
 /// Knows of commits what the journal and the history of a base say.
 #[derive(Debug)]
-pub(crate) struct EngineOutcomes(pub(crate) Arc<Engine>);
+struct EngineOutcomes(Arc<Engine>);
 
 impl Outcomes for EngineOutcomes {
     fn outcome(&self, session: &SessionId) -> std::io::Result<Option<ChangeId>> {

@@ -5,14 +5,16 @@ use std::fmt;
 use std::sync::Arc;
 
 use store::disk::Dir;
+use vfs::Session;
 
 use crate::audit::AuditReader;
 use crate::base::BaseHandle;
 use crate::directory::{StoreAccess, peek};
-use crate::durable::{DurableContext, DurableLimits, DurableStore, SessionId, SessionSummary};
+use crate::durable::{DurableContext, DurableError, DurableStore, SessionId, SessionSummary};
 use crate::error::{Result, StoreError, WorkspaceError};
 use crate::history::{History, HistoryLimits};
-use crate::keeping::{EngineOutcomes, directory};
+use crate::keeping::directory;
+use crate::registry::Origin;
 use crate::workspace::Workspace;
 
 /// A store that is read as it stands. Nothing in it is written, recovered or cleaned up.
@@ -36,13 +38,7 @@ impl Workspace {
         let Some((access, waiting)) = found else {
             return Ok(None);
         };
-        let context = DurableContext {
-            key: access.key,
-            clock: self.options.clock.clone(),
-            owner: self.options.owner.clone(),
-            outcomes: Arc::new(EngineOutcomes(engine.clone())),
-            limits: DurableLimits::default(),
-        };
+        let context = self.durable_context(engine, access.key);
         Ok(Some(StoreReader {
             name: base.name().to_owned(),
             root: engine.root().clone(),
@@ -50,6 +46,31 @@ impl Workspace {
             waiting: waiting.map_err(Arc::new),
             context,
         }))
+    }
+
+    /// A durable session as it was saved last, over what its directory holds now: read-only, owned by
+    /// nobody, and no audit is told of it. What a commit had not brought into the directory when it
+    /// was interrupted is not there.
+    ///
+    /// # Errors
+    ///
+    /// `Io`; `Durable` with `NotFound`, `Committed`, `RolledBack`, `Expired`, `Corrupt` or `Newer`;
+    /// `Limit` over `sessions_max`.
+    pub fn look_durable(
+        &self,
+        base: &Arc<BaseHandle>,
+        reader: &StoreReader,
+        id: &SessionId,
+    ) -> Result<Session> {
+        let store = reader.store()?.ok_or_else(|| DurableError::not_found(id))?;
+        let (tree, generation) = base.tree();
+        let origin = Origin {
+            base: base.clone(),
+            generation,
+        };
+        // Another place in the registry than that of the session, which may be open here as well.
+        let options = self.options_of(self.options.ids.session_id(), origin, None)?;
+        Ok(store.look(id, tree, options)?)
     }
 }
 
@@ -95,10 +116,7 @@ impl StoreReader {
     pub fn summary(&self, id: &SessionId) -> Result<SessionSummary> {
         match self.store()? {
             Some(store) => Ok(store.summary(id)?),
-            None => Err(crate::durable::DurableError::NotFound {
-                session: id.to_string(),
-            }
-            .into()),
+            None => Err(DurableError::not_found(id).into()),
         }
     }
 

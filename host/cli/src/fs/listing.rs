@@ -31,7 +31,7 @@ struct EntryDocument {
 }
 
 pub(super) fn ls(args: &LsArgs) -> Result<Answer, Failure> {
-    let entries = look(&args.session, "fs ls", |session| entries(session, args))?;
+    let (entries, note) = look(&args.session, "fs ls", |session| entries(session, args))?;
     let text = match args.long {
         true => listing(&TITLES, &entries.iter().map(row).collect::<Vec<_>>()),
         false => entries
@@ -39,7 +39,7 @@ pub(super) fn ls(args: &LsArgs) -> Result<Answer, Failure> {
             .map(|entry| format!("{}{}\n", clean_line(&entry.path), slash(entry)))
             .collect(),
     };
-    Ok(Answer::listing(text, &entries))
+    Ok(Answer::listing(text, &entries).note(note))
 }
 
 fn entries(session: &Session, args: &LsArgs) -> Result<Vec<EntryDocument>, Failure> {

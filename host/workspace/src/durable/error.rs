@@ -168,7 +168,7 @@ impl DurableError {
         }
     }
 
-    pub(super) fn not_found(session: &SessionId) -> Self {
+    pub(crate) fn not_found(session: &SessionId) -> Self {
         Self::NotFound {
             session: session.to_string(),
         }

@@ -20,6 +20,7 @@ use vfs::Clock;
 
 pub(super) use self::compact::{Live, log_new_name};
 pub(super) use self::scan::LogError;
+use self::scan::Scan;
 use super::frame::{Frame, FrameKeys, FrameKind, HEADER_BYTES};
 
 /// Longest payload of one data frame: what has to be read and checked for one byte of it.
@@ -112,21 +113,34 @@ impl Log {
             file.set_len(scan.end)?;
             file.sync_data()?;
         }
+        let opened = Self::scanned(file, scan, keys, clock);
+        opened.log.touch();
+        Ok(opened)
+    }
+
+    /// Reads the saved states of a log that is not to be written to, or cannot be. Whoever owns the
+    /// session may go on meanwhile: what was acknowledged stays in the file that is open here.
+    pub(super) fn open_unwritten(
+        dir: &dyn Dir,
+        keys: FrameKeys,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Opened, LogError> {
+        let file = dir.open(&log_name())?;
+        let scan = scan::scan(&file, &keys)?;
+        Ok(Self::scanned(file, scan, keys, clock))
+    }
+
+    fn scanned(file: Arc<dyn File>, scan: Scan, keys: FrameKeys, clock: Arc<dyn Clock>) -> Opened {
         let mut inner = Inner::new(file, scan.epoch, scan.save, scan.spilled);
         inner.written = scan.end;
         inner.extents = scan.extents;
         inner.state_bytes = scan.state_bytes;
-        let log = Self {
-            keys,
-            clock,
-            inner: Mutex::new(inner),
-        };
-        log.touch();
-        Ok(Opened {
-            log,
+        let inner = Mutex::new(inner);
+        Opened {
+            log: Self { keys, clock, inner },
             records: scan.records,
             torn_bytes: scan.torn_bytes,
-        })
+        }
     }
 
     /// Keeps bytes and returns the offset that they have from now on. They are durable with the

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
+use cap_std::fs::MetadataExt;
 use session_fs_workspace::audit::{AuditFilter, AuditPageRequest, AuditVerdict};
-use session_fs_workspace::durable::SessionState;
+use session_fs_workspace::durable::{SessionId, SessionState};
 use session_fs_workspace::history::LogFilter;
-use session_fs_workspace::{BeginOptions, DurableOptions, StoreReader};
+use session_fs_workspace::{
+    BeginOptions, DurableError, DurableOptions, DurableSession, StoreReader, WorkspaceError,
+};
 use store::disk::fault::{Fault, FaultPlan};
 use store::disk::{Dir, FaultDir};
-use vfs::ErrorKind;
+use vfs::{ErrorKind, Session};
 
 use crate::scene::Scene;
 
@@ -104,6 +107,90 @@ fn looking_writes_nothing_and_tells_everything() {
     let writes: Vec<_> = writes.collect();
     assert!(writes.is_empty() && !asked.is_empty(), "{writes:?}");
     assert_eq!(scene.whole_tree(), before);
+}
+
+/// Begins a durable session over a scene; what it keeps of its contents is in its log.
+fn begin_durable(scene: &Scene) -> DurableSession {
+    let store = scene.workspace.durable_store(&scene.base).expect("a store");
+    let durable = DurableOptions {
+        spill_bytes_min: 0,
+        ..DurableOptions::default()
+    };
+    let begin = BeginOptions::default();
+    let begun = scene
+        .workspace
+        .begin_durable(&scene.base, &store, begin, &durable);
+    begun.expect("begins")
+}
+
+fn look(scene: &Scene, id: &SessionId) -> Result<Session, WorkspaceError> {
+    let reader = reader(scene);
+    scene.workspace.look_durable(&scene.base, &reader, id)
+}
+
+#[test]
+fn a_session_is_looked_at_as_it_was_saved_and_nothing_is_written() {
+    let (scene, plan) = told(&[("a", "old\n"), ("dir/b", "base\n")]);
+    let session = begin_durable(&scene);
+    let id = session.session_id().clone();
+    let large = vec![b'x'; 300_000];
+    session.write("a", b"new\n").expect("written");
+    session.write("large", &large).expect("written");
+    session.save().expect("saved");
+    session.write("a", b"newer\n").expect("written");
+    let log = format!(".session-fs/sessions/{id}/log");
+    for owner in [Some(session), None] {
+        if owner.is_none() {
+            // What a crash leaves behind the last save stays where it is.
+            let mut bytes = scene.folder.read(&log).expect("there");
+            bytes.extend_from_slice(&[0; 100]);
+            scene.folder.write(&log, &bytes).expect("written");
+        }
+        let before = scene.whole_tree();
+        let times = |path: &str| scene.folder.metadata(path).expect("there").mtime_nsec();
+        let used = times(&log);
+        plan.arm(Fault::NEVER);
+        let seen = look(&scene, &id).expect("readable");
+        assert_eq!(seen.read("a").expect("saved"), b"new\n");
+        assert_eq!(seen.read("large").expect("saved"), large);
+        assert_eq!(seen.read("dir/b").expect("of the base"), b"base\n");
+        let diff = seen.diff().expect("readable");
+        assert!(diff.contains("-old\n+new\n"), "{diff}");
+        let refused = seen.write("a", b"1").expect_err("only looked at");
+        assert_eq!(refused.kind(), ErrorKind::Denied, "{refused:?}");
+        let asked = plan.log();
+        let writes = asked.iter().filter(|call| !READS.contains(&call.method));
+        let writes: Vec<_> = writes.collect();
+        assert!(writes.is_empty() && !asked.is_empty(), "{writes:?}");
+        assert_eq!(scene.whole_tree(), before);
+        assert_eq!(times(&log), used, "it does not count as use");
+    }
+}
+
+#[test]
+fn a_session_that_is_over_is_not_looked_at() {
+    let scene = Scene::new(&[("a", "0")]);
+    let session = begin_durable(&scene);
+    let id = session.session_id().clone();
+    session.rollback().expect("open");
+    let refused = look(&scene, &id).expect_err("over");
+    let is_over = matches!(
+        refused,
+        WorkspaceError::Durable(DurableError::RolledBack { .. })
+    );
+    assert!(is_over, "{refused:?}");
+    let unknown = SessionId::new("unknown").expect("an id");
+    let refused = look(&scene, &unknown).expect_err("not there");
+    assert_eq!(refused.kind(), ErrorKind::NotFound, "{refused:?}");
+    let begun = begin_durable(&scene);
+    let log = format!(".session-fs/sessions/{}/log", begun.session_id());
+    scene.folder.write(log, "no log").expect("written");
+    let refused = look(&scene, begun.session_id()).expect_err("damaged");
+    let is_damaged = matches!(
+        refused,
+        WorkspaceError::Durable(DurableError::Corrupt { .. })
+    );
+    assert!(is_damaged, "{refused:?}");
 }
 
 /// The count is missing, and the rest is there all the same.
