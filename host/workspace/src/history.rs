@@ -90,11 +90,13 @@ impl History {
     pub fn open(store: Arc<dyn Dir>, root: Arc<dyn Dir>, limits: HistoryLimits) -> Result<Self> {
         let index = Index::open(&store).map_err(|e| HistoryError::io(index::INDEX_NAME, e))?;
         let catalog = index.map_or_else(|| Catalog::Memory(Vec::new()), Catalog::Indexed);
-        Self::with(store, root, limits, catalog)
+        let shelf = Shelf::open(&store, &limits).map_err(shelf_error)?;
+        let objects = Objects::open(&store).map_err(objects_error)?;
+        Self::with((store, root), limits, catalog, (shelf, objects))
     }
 
     /// Opens the history in a store that is not to be written to, or cannot be. The index is left
-    /// alone and every change file read instead.
+    /// alone and every change file read instead; a folder that is missing is taken for an empty one.
     ///
     /// # Errors
     ///
@@ -104,19 +106,18 @@ impl History {
         root: Arc<dyn Dir>,
         limits: HistoryLimits,
     ) -> Result<Self> {
-        Self::with(store, root, limits, Catalog::Memory(Vec::new()))
+        let shelf = Shelf::find(&store, &limits).map_err(shelf_error)?;
+        let objects = Objects::find(&store).map_err(objects_error)?;
+        let catalog = Catalog::Memory(Vec::new());
+        Self::with((store, root), limits, catalog, (shelf, objects))
     }
 
     fn with(
-        store: Arc<dyn Dir>,
-        root: Arc<dyn Dir>,
+        (store, root): (Arc<dyn Dir>, Arc<dyn Dir>),
         limits: HistoryLimits,
         catalog: Catalog,
+        (shelf, objects): (Shelf, Objects),
     ) -> Result<Self> {
-        let shelf = Shelf::open(&store, limits.changes_max, limits.change_bytes_max);
-        let shelf = shelf.map_err(|e| HistoryError::io(CHANGES_NAME, e))?;
-        let objects = Objects::open(&store);
-        let objects = objects.map_err(|e| HistoryError::io(crate::objects::OBJECTS_NAME, e))?;
         let history = Self {
             store,
             root,
@@ -289,6 +290,14 @@ impl Known {
         self.horizon = oldest.unwrap_or(self.newest);
         Ok(())
     }
+}
+
+fn shelf_error(error: std::io::Error) -> HistoryError {
+    HistoryError::io(CHANGES_NAME, error)
+}
+
+fn objects_error(error: std::io::Error) -> HistoryError {
+    HistoryError::io(crate::objects::OBJECTS_NAME, error)
 }
 
 fn index_error(error: &rusqlite::Error) -> HistoryError {

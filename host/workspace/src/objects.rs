@@ -36,7 +36,8 @@ const FOLDER_MODE: u32 = 0o700;
 /// The objects of one store.
 #[derive(Clone, Debug)]
 pub(crate) struct Objects {
-    dir: Arc<dyn Dir>,
+    /// Absent where it is missing and nothing may be written.
+    dir: Option<Arc<dyn Dir>>,
 }
 
 /// Why an object cannot be read.
@@ -91,6 +92,12 @@ impl Objects {
     /// Opens the folder, and makes it when it is missing.
     pub(crate) fn open(store: &Arc<dyn Dir>) -> io::Result<Self> {
         let dir = open_or_make(&**store, &name(OBJECTS_NAME))?;
+        Ok(Self { dir: Some(dir) })
+    }
+
+    /// Opens the folder to be read; where it is missing there are no objects, and no folder is made.
+    pub(crate) fn find(store: &Arc<dyn Dir>) -> io::Result<Self> {
+        let dir = open_if_there(&**store, &name(OBJECTS_NAME))?;
         Ok(Self { dir })
     }
 
@@ -167,8 +174,7 @@ impl Objects {
     pub(crate) fn contains(&self, digest: &Digest) -> io::Result<bool> {
         let (shard_name, object_name) = names(digest);
         let found = self
-            .dir
-            .walk(&[shard_name])
+            .shard(shard_name)
             .and_then(|shard| shard.stat(&object_name));
         match found {
             Ok(found) => Ok(found.kind == FileKind::File),
@@ -188,13 +194,16 @@ impl Objects {
 
     /// Tells everything that is in the folder.
     pub(crate) fn scan(&self, each: &mut dyn FnMut(Scanned)) -> io::Result<()> {
-        for item in self.dir.list(SHARD_ENTRIES_MAX)?.items {
+        let Some(dir) = &self.dir else {
+            return Ok(());
+        };
+        for item in dir.list(SHARD_ENTRIES_MAX)?.items {
             let is_shard = item.name.len() == 2 && item.kind == FileKind::Directory;
             if !is_shard {
                 each(Scanned::Stray(format!("{OBJECTS_NAME}/{}", item.name)));
                 continue;
             }
-            let shard = self.dir.walk(std::slice::from_ref(&item.name))?;
+            let shard = dir.walk(std::slice::from_ref(&item.name))?;
             for object in shard.list(SHARD_ENTRIES_MAX)?.items {
                 let digest = format!("{}{}", item.name, object.name).parse().ok();
                 match digest.filter(|_| object.kind == FileKind::File) {
@@ -215,8 +224,7 @@ impl Objects {
     pub(crate) fn remove(&self, digest: &Digest) -> io::Result<()> {
         let (shard_name, object_name) = names(digest);
         let removed = self
-            .dir
-            .walk(&[shard_name])
+            .shard(shard_name)
             .and_then(|shard| shard.unlink(&object_name));
         match removed {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -224,11 +232,20 @@ impl Objects {
         }
     }
 
+    fn shard(&self, shard_name: Name) -> io::Result<Arc<dyn Dir>> {
+        self.dir()?.walk(&[shard_name])
+    }
+
+    fn dir(&self) -> io::Result<&Arc<dyn Dir>> {
+        self.dir
+            .as_ref()
+            .ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
     fn open_object(&self, digest: &Digest) -> Result<Arc<dyn File>, ObjectError> {
         let (shard_name, object_name) = names(digest);
         let opened = self
-            .dir
-            .walk(&[shard_name])
+            .shard(shard_name)
             .and_then(|shard| shard.open(&object_name));
         opened.map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => ObjectError::Missing { digest: *digest },
@@ -317,11 +334,18 @@ fn failed(digest: &Digest, error: io::Error) -> ObjectError {
     }
 }
 
+/// Opens a folder; `None` when it is missing.
+pub(crate) fn open_if_there(dir: &dyn Dir, folder: &Name) -> io::Result<Option<Arc<dyn Dir>>> {
+    match dir.walk(std::slice::from_ref(folder)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        opened => opened.map(Some),
+    }
+}
+
 /// Opens a folder, and makes it when it is missing.
 pub(crate) fn open_or_make(dir: &dyn Dir, folder: &Name) -> io::Result<Arc<dyn Dir>> {
-    match dir.walk(std::slice::from_ref(folder)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        opened => return opened,
+    if let Some(opened) = open_if_there(dir, folder)? {
+        return Ok(opened);
     }
     match dir.mkdir(folder, FOLDER_MODE) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use store::disk::{Dir, FileKind, RenameMode};
 use vfs::Name;
 
+use super::HistoryLimits;
 use super::error::{HistoryError, Result};
 use crate::change::{ChangeFile, ChangeId, DecodeError};
-use crate::objects::open_or_make;
+use crate::objects::{open_if_there, open_or_make};
 
 /// The folder of the store that holds the change files.
 pub(crate) const CHANGES_NAME: &str = "changes";
@@ -18,7 +19,8 @@ const DAMAGED_SUFFIX: &str = ".damaged";
 /// The change files of one store.
 #[derive(Clone, Debug)]
 pub(crate) struct Shelf {
-    dir: Arc<dyn Dir>,
+    /// Absent where it is missing and nothing may be written.
+    dir: Option<Arc<dyn Dir>>,
     changes_max: usize,
     change_bytes_max: u64,
 }
@@ -33,23 +35,39 @@ pub(super) struct Shelved {
 }
 
 impl Shelf {
-    pub(super) fn open(
-        store: &Arc<dyn Dir>,
-        changes_max: usize,
-        change_bytes_max: u64,
-    ) -> io::Result<Self> {
+    /// Opens the folder, and makes it when it is missing.
+    pub(super) fn open(store: &Arc<dyn Dir>, limits: &HistoryLimits) -> io::Result<Self> {
         let dir = open_or_make(&**store, &name(CHANGES_NAME))?;
-        Ok(Self {
+        Ok(Self::of(Some(dir), limits))
+    }
+
+    /// Opens the folder to be read; where it is missing there are no changes, and no folder is made.
+    pub(super) fn find(store: &Arc<dyn Dir>, limits: &HistoryLimits) -> io::Result<Self> {
+        let dir = open_if_there(&**store, &name(CHANGES_NAME))?;
+        Ok(Self::of(dir, limits))
+    }
+
+    fn of(dir: Option<Arc<dyn Dir>>, limits: &HistoryLimits) -> Self {
+        Self {
             dir,
-            changes_max,
-            change_bytes_max,
-        })
+            changes_max: limits.changes_max,
+            change_bytes_max: limits.change_bytes_max,
+        }
+    }
+
+    fn dir(&self) -> io::Result<&Arc<dyn Dir>> {
+        self.dir
+            .as_ref()
+            .ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     /// The names in the folder.
     pub(super) fn list(&self) -> Result<Shelved> {
-        let listing = self
-            .dir
+        let mut shelved = Shelved::default();
+        let Some(dir) = &self.dir else {
+            return Ok(shelved);
+        };
+        let listing = dir
             .list(self.changes_max)
             .map_err(|error| match error.kind() {
                 io::ErrorKind::QuotaExceeded => HistoryError::Limit {
@@ -58,7 +76,6 @@ impl Shelf {
                 },
                 _ => HistoryError::io(CHANGES_NAME, error),
             })?;
-        let mut shelved = Shelved::default();
         for item in listing.items {
             match item.name.parse() {
                 Ok(id) if item.kind == FileKind::File => shelved.ids.push(id),
@@ -73,7 +90,7 @@ impl Shelf {
     pub(super) fn read(&self, id: &ChangeId) -> Result<(ChangeFile, u64)> {
         let file_name = id.to_string();
         let failed = |error| HistoryError::io(format!("{CHANGES_NAME}/{file_name}"), error);
-        let opened = self.dir.open(&name(&file_name));
+        let opened = self.dir().and_then(|dir| dir.open(&name(&file_name)));
         let file = opened.map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => HistoryError::UnknownChange {
                 id: file_name.clone(),
@@ -120,7 +137,8 @@ impl Shelf {
 
     /// Removes a change file; one that is not there is no error.
     pub(super) fn remove(&self, id: &ChangeId) -> io::Result<()> {
-        match self.dir.unlink(&name(&id.to_string())) {
+        let unlink = |dir: &Arc<dyn Dir>| dir.unlink(&name(&id.to_string()));
+        match self.dir().and_then(unlink) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }
@@ -129,7 +147,7 @@ impl Shelf {
     /// Renames a file that is no sound change file, so that history works without it; its bytes stay.
     pub(super) fn set_aside(&self, file_name: &str) -> io::Result<()> {
         let aside = name(&format!("{file_name}{DAMAGED_SUFFIX}"));
-        let dir = &*self.dir;
+        let dir = &**self.dir()?;
         dir.rename(&name(file_name), dir, &aside, RenameMode::NoReplace)
     }
 
@@ -140,7 +158,7 @@ impl Shelf {
 
     /// Flushes the removals.
     pub(super) fn sync(&self) -> io::Result<()> {
-        self.dir.sync()
+        self.dir()?.sync()
     }
 }
 

@@ -76,7 +76,7 @@ impl Placing<'_> {
         Ok(match self.shards.entry(shard_name) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => {
-                let shard = open_or_make(&*self.objects.dir, new.key())?;
+                let shard = open_or_make(&**self.objects.dir()?, new.key())?;
                 new.insert(shard)
             }
         })

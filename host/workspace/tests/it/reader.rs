@@ -109,6 +109,25 @@ fn looking_writes_nothing_and_tells_everything() {
     assert_eq!(scene.whole_tree(), before);
 }
 
+/// Not even a folder is made where one is missing, so that it also works where none can be made.
+#[test]
+fn a_history_without_folders_is_read_as_an_empty_one() {
+    let scene = Scene::new(&[("a", "0")]);
+    drop(begin_durable(&scene));
+    for folder in ["changes", "objects"] {
+        let path = format!(".session-fs/{folder}");
+        scene.folder.remove_dir_all(path).expect("removed");
+    }
+    let before = scene.whole_tree();
+    let reader = reader(&scene);
+    assert_eq!(generations(&reader), [0; 0]);
+    let history = reader.history().expect("opens");
+    assert_eq!(history.generations(), None);
+    let unknown = history.show("1").expect_err("there is no change");
+    assert_eq!(unknown.kind(), ErrorKind::NotFound, "{unknown:?}");
+    assert_eq!(scene.whole_tree(), before);
+}
+
 /// Begins a durable session over a scene; what it keeps of its contents is in its log.
 fn begin_durable(scene: &Scene) -> DurableSession {
     let store = scene.workspace.durable_store(&scene.base).expect("a store");
