@@ -53,18 +53,41 @@ impl Spares {
     /// Makes as many as are wanted, as far as the system lets it. `number` is one that no transaction
     /// has, so that nobody else's have these names.
     pub(super) fn fill(&self, staging: &dyn Dir, number: u64) {
+        let create = |spare: &Name| staging.create(spare, FILE_MODE).map(drop);
+        self.fill_by(staging, number, create);
+    }
+
+    fn fill_by(
+        &self,
+        staging: &dyn Dir,
+        number: u64,
+        mut create: impl FnMut(&Name) -> io::Result<()>,
+    ) {
         self.is_due.store(false, Ordering::Release);
         let missing = self.missing_count();
         for index in 0..missing {
             let spare = name(&format!("{SPARE_PREFIX}{number:016x}-{index}"));
-            let mut free = self.free.lock();
-            // Without them a commit creates its files.
-            if self.is_closed.load(Ordering::Acquire) || staging.create(&spare, FILE_MODE).is_err()
-            {
+            // Without them a commit creates its files. One that asks for a spare meanwhile does not
+            // wait for this.
+            if self.is_closed.load(Ordering::Acquire) || create(&spare).is_err() {
                 return;
             }
-            free.push(spare);
+            if let Err(late) = self.add(spare) {
+                // As in `clear`, which has not seen it.
+                drop(staging.unlink(&late));
+                return;
+            }
         }
+    }
+
+    /// Adds a spare; gives it back when all of them are removed.
+    fn add(&self, spare: Name) -> Result<(), Name> {
+        let mut free = self.free.lock();
+        if self.is_closed.load(Ordering::Acquire) {
+            return Err(spare);
+        }
+        free.push(spare);
+        Ok(())
     }
 
     /// Makes a spare the file of a slot, with this content; `None` when there is none that would do.
@@ -109,5 +132,35 @@ impl Spares {
             // The next opening of the store does it otherwise.
             drop(staging.unlink(&spare));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cap_std::ambient_authority;
+    use cap_tempfile::TempDir;
+    use store::disk::RealDir;
+
+    use super::*;
+
+    /// Creating a file may take long: a commit that asked for a spare meanwhile waited for it.
+    #[test]
+    fn nobody_waits_for_a_spare_that_is_made_and_one_that_comes_too_late_goes() {
+        let folder = TempDir::new(ambient_authority()).expect("a folder");
+        let staging = RealDir::open(folder.try_clone().expect("a handle")).expect("a directory");
+        let spares = Spares::default();
+        spares.want(3);
+        let mut made_count = 0;
+        spares.fill_by(&*staging, 1, |spare| {
+            assert!(spares.free.try_lock().is_some(), "whoever asks is answered");
+            made_count += 1;
+            if made_count == 2 {
+                spares.clear(&*staging);
+            }
+            staging.create(spare, FILE_MODE).map(drop)
+        });
+        assert_eq!(made_count, 2);
+        assert_eq!(folder.entries().expect("listed").count(), 0);
+        assert_eq!(spares.free.lock().len(), 0);
     }
 }
