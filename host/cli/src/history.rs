@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use vfs::{Clock, Timestamp, VPath};
-use workspace::durable::PREFIX_BYTES_MIN;
+use workspace::durable::{PREFIX_BYTES_MIN, SessionState};
 use workspace::history::{LogFilter, Retention, VersionSelector, Versions};
 use workspace::{HeldBack, HistoryError};
 
@@ -360,6 +360,10 @@ fn held_back_note(document: &GcDocument, held_back: &HeldBack) -> String {
     );
     let now = SystemClock.now();
     for session in &held_back.sessions {
+        if let SessionState::Damaged(why) = &session.state {
+            note.push_str(&format!("  {}  {}\n", session.id, clean_line(why)));
+            continue;
+        }
         let unused = now.seconds.saturating_sub(session.last_used_at.seconds);
         let unused = Duration::from_secs(u64::try_from(unused).unwrap_or(0));
         let metadata = &session.metadata;

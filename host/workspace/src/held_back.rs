@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::base::BaseHandle;
 use crate::durable::{DurableStore, SessionId, SessionSummary};
 use crate::error::Result;
-use crate::history::{GcNeeds, GcReport, History, Retention};
+use crate::history::{GcNeeds, GcReport, Retention, Stock};
 use crate::workspace::Workspace;
 
 /// What would go besides, were it not for open sessions.
@@ -15,7 +15,8 @@ pub struct HeldBack {
     pub changes_count: usize,
     /// Bytes that would become free.
     pub bytes: u64,
-    /// The durable sessions that hold something of it back, the one that holds back most first.
+    /// The durable sessions that hold something of it back, the one that holds back most first; one
+    /// that cannot be looked at is `Damaged`.
     pub sessions: Vec<SessionSummary>,
     /// Whether a running process has open sessions that do.
     pub is_in_use: bool,
@@ -37,6 +38,7 @@ impl Holders {
         store: &DurableStore,
         leased: Option<u64>,
     ) -> Result<Self> {
+        // A session of which this is not known may need anything: without it nothing is dropped.
         let own = workspace.registry().generation_min(base);
         let mut durable = store.generations()?;
         durable.sort_by_key(|(_, generation)| *generation);
@@ -53,40 +55,31 @@ impl Holders {
     }
 
     /// What they hold back, beside what `report` says is dropped; `None` when that is nothing.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`History::gc_plan`].
     pub(crate) fn held_back(
         &self,
-        (history, store): (&History, &DurableStore),
+        (stock, store): (&Stock, &DurableStore),
         retention: &Retention,
         now: vfs::Timestamp,
         (needs, report): (&GcNeeds<'_>, &GcReport),
-    ) -> crate::history::Result<Option<HeldBack>> {
-        if report.needed_since.is_none() {
-            return Ok(None);
-        }
+    ) -> Option<HeldBack> {
+        report.needed_since?;
         let without = GcNeeds {
             generation_min: None,
             ..*needs
         };
-        let without = history.gc_plan(retention, now, &without)?;
-        let Some(last) = without.changes.last() else {
-            return Ok(None);
-        };
-        let (_, newest) = history.show(&last.to_string())?;
-        let holds = |generation: u64| generation < newest.generation;
+        let without = stock.plan(retention, now, &without);
+        let newest = stock.generation_of(without.changes.last()?)?;
+        let holds = |generation: u64| generation < newest;
         let holders = self.durable.iter();
         let holders = holders.filter(|(_, generation)| holds(*generation));
-        Ok(Some(HeldBack {
+        Some(HeldBack {
             changes_count: without.changes.len().saturating_sub(report.changes.len()),
             bytes: without.bytes_freed.saturating_sub(report.bytes_freed),
-            // One that went meanwhile holds nothing any more.
+            // Why one cannot be looked at is told with it: what is dropped does not depend on that.
             sessions: holders
-                .filter_map(|(id, _)| store.summary(id).ok())
+                .filter_map(|(id, _)| store.summary_or_damage(id))
                 .collect(),
             is_in_use: self.process.is_some_and(holds),
-        }))
+        })
     }
 }

@@ -34,6 +34,7 @@ pub use versions::{Availability, FileVersion, VersionContent, VersionSelector, V
 
 use self::catalog::{Catalog, PAGE_CHANGES_MAX, by_prefix};
 use self::index::Index;
+pub(crate) use self::retention::Stock;
 pub(crate) use self::shelf::CHANGES_NAME;
 use self::shelf::{Shelf, is_damage};
 use self::versions::{generation_of, is_id_prefix};

@@ -116,12 +116,13 @@ impl Workspace {
                 is_live: &is_live,
                 is_pinned: &|_| false,
             };
-            let plan = history.gc_plan(retention, now, &needs).map_err(Arc::new)?;
-            let places = (&history, &sessions);
+            // Commits wait meanwhile: every change file is read once, whatever is asked of them.
+            let stock = history.stock().map_err(Arc::new)?;
+            let plan = stock.plan(retention, now, &needs);
+            let places = (&stock, &sessions);
             let held_back = holders.held_back(places, retention, now, (&needs, &plan));
-            let held_back = held_back.map_err(Arc::new)?;
             if !dry_run {
-                history.gc(retention, now, &needs).map_err(Arc::new)?;
+                history.gc_as_planned(&plan).map_err(Arc::new)?;
             }
             Ok((plan, held_back))
         })?;

@@ -81,15 +81,18 @@ impl DurableStore {
     ///
     /// As [`DurableStore::sessions`].
     pub fn sessions_as_they_are(&self) -> Result<Vec<SessionSummary>> {
-        let summaries = self.ids()?.into_iter().filter_map(|id| {
-            match self.summary(&id) {
-                // It went while the others were looked at.
-                Err(DurableError::NotFound { .. }) => None,
-                Err(error) => Some(SessionSummary::damaged(id, &error)),
-                Ok(summary) => Some(summary),
-            }
-        });
+        let ids = self.ids()?;
+        let summaries = ids.iter().filter_map(|id| self.summary_or_damage(id));
         Ok(summaries.collect())
+    }
+
+    /// One session from outside, `Damaged` when it cannot be looked at; `None` when it is gone.
+    pub(crate) fn summary_or_damage(&self, id: &SessionId) -> Option<SessionSummary> {
+        match self.summary(id) {
+            Err(DurableError::NotFound { .. }) => None,
+            Err(error) => Some(SessionSummary::damaged(id.clone(), &error)),
+            Ok(summary) => Some(summary),
+        }
     }
 
     /// One session from outside, as in [`DurableStore::sessions`].

@@ -60,8 +60,8 @@ struct Held {
     objects: BTreeSet<Digest>,
 }
 
-/// What the store holds, and how many changes need each object.
-struct Stock {
+/// What the store held when all of its change files were read, and how many changes need each object.
+pub(crate) struct Stock {
     /// Oldest first.
     changes: Vec<Held>,
     objects: BTreeMap<Digest, u64>,
@@ -80,29 +80,7 @@ impl History {
         now: Timestamp,
         needs: &GcNeeds<'_>,
     ) -> Result<GcReport> {
-        self.refresh()?;
-        // A damaged change file hides what it needs.
-        self.require_sound()?;
-        let mut stock = self.stock()?;
-        let (dropped, is_held_back) = stock.drop_oldest(retention, now, needs);
-        let is_needed = |digest: &Digest| {
-            stock.needed.get(digest).is_some_and(|count| *count > 0) || (needs.is_live)(digest)
-        };
-        let (kept, gone): (Vec<_>, Vec<_>) = stock
-            .objects
-            .iter()
-            .partition(|(digest, _)| is_needed(digest));
-        let bytes =
-            |objects: &[(&Digest, &u64)]| objects.iter().map(|(_, size)| **size).sum::<u64>();
-        let files = |changes: &[Held]| changes.iter().map(|held| held.file_bytes).sum::<u64>();
-        Ok(GcReport {
-            bytes_freed: bytes(&gone) + files(&dropped),
-            bytes_kept: bytes(&kept) + files(&stock.changes),
-            changes_kept: stock.changes.len(),
-            changes: dropped.iter().map(|held| held.id).collect(),
-            needed_since: needs.generation_min.filter(|_| is_held_back),
-            objects: gone.into_iter().map(|(digest, _)| *digest).collect(),
-        })
+        Ok(self.stock()?.plan(retention, now, needs))
     }
 
     /// Drops the oldest changes over the limits, and every object that no change needs then.
@@ -122,6 +100,16 @@ impl History {
         needs: &GcNeeds<'_>,
     ) -> Result<GcReport> {
         let report = self.gc_plan(retention, now, needs)?;
+        self.gc_as_planned(&report)?;
+        Ok(report)
+    }
+
+    /// Drops what a plan says. The caller has had the writer's turn since it was made.
+    ///
+    /// # Errors
+    ///
+    /// `Io` as [`History::gc`].
+    pub(crate) fn gc_as_planned(&self, report: &GcReport) -> Result<()> {
         for id in &report.changes {
             let removed = self.shelf.remove(id);
             removed.map_err(|e| HistoryError::io(id, e))?;
@@ -134,11 +122,18 @@ impl History {
             let removed = self.objects.remove(digest);
             removed.map_err(|e| HistoryError::io(digest, e))?;
         }
-        self.refresh()?;
-        Ok(report)
+        self.refresh()
     }
 
-    fn stock(&self) -> Result<Stock> {
+    /// Reads what there is, for any number of plans.
+    ///
+    /// # Errors
+    ///
+    /// As [`History::gc_plan`].
+    pub(crate) fn stock(&self) -> Result<Stock> {
+        self.refresh()?;
+        // A damaged change file hides what it needs.
+        self.require_sound()?;
         let mut changes = Vec::new();
         let mut needed = BTreeMap::new();
         for member in self.ask(Catalog::chain)? {
@@ -169,21 +164,61 @@ impl History {
     }
 }
 
+/// The changes as a plan divides them.
+struct Divided<'a> {
+    dropped: Vec<&'a Held>,
+    kept: Vec<&'a Held>,
+    /// How many of those that are kept need each object.
+    needed: BTreeMap<Digest, usize>,
+    /// Whether more would be dropped, had no session needed it.
+    is_held_back: bool,
+}
+
 impl Stock {
-    /// Takes out the oldest changes until the limits are kept, or nothing more may go: then more
-    /// would have, had no session needed it.
-    fn drop_oldest(
-        &mut self,
+    /// What would be dropped of it.
+    pub(crate) fn plan(
+        &self,
         retention: &Retention,
         now: Timestamp,
         needs: &GcNeeds<'_>,
-    ) -> (Vec<Held>, bool) {
+    ) -> GcReport {
+        let divided = self.divide(retention, now, needs);
+        let is_needed = |digest: &Digest| {
+            let count = divided.needed.get(digest);
+            count.is_some_and(|count| *count > 0) || (needs.is_live)(digest)
+        };
+        let (kept, gone): (Vec<_>, Vec<_>) = self
+            .objects
+            .iter()
+            .partition(|(digest, _)| is_needed(digest));
+        let bytes =
+            |objects: &[(&Digest, &u64)]| objects.iter().map(|(_, size)| **size).sum::<u64>();
+        let files = |changes: &[&Held]| changes.iter().map(|held| held.file_bytes).sum::<u64>();
+        GcReport {
+            bytes_freed: bytes(&gone) + files(&divided.dropped),
+            bytes_kept: bytes(&kept) + files(&divided.kept),
+            changes_kept: divided.kept.len(),
+            changes: divided.dropped.iter().map(|held| held.id).collect(),
+            needed_since: needs.generation_min.filter(|_| divided.is_held_back),
+            objects: gone.into_iter().map(|(digest, _)| *digest).collect(),
+        }
+    }
+
+    /// The generation that a change of it made.
+    pub(crate) fn generation_of(&self, id: &ChangeId) -> Option<u64> {
+        let held = self.changes.iter().find(|held| held.id == *id);
+        held.map(|held| held.generation)
+    }
+
+    /// Takes out the oldest changes until the limits are kept, or nothing more may go.
+    fn divide(&self, retention: &Retention, now: Timestamp, needs: &GcNeeds<'_>) -> Divided<'_> {
         let mut bytes = self.bytes();
         let (mut dropped, mut kept) = (Vec::new(), Vec::new());
+        let mut needed = self.needed.clone();
         let mut count = self.changes.len();
         // A gap in the middle would hide everything before it, so that the first one to stay ends it.
         let (mut ended, mut is_held_back) = (false, false);
-        for held in std::mem::take(&mut self.changes) {
+        for held in &self.changes {
             let is_over = retention.changes_max.is_some_and(|limit| count > limit)
                 || retention.bytes_max.is_some_and(|limit| bytes > limit)
                 || retention
@@ -199,11 +234,15 @@ impl Stock {
                 continue;
             }
             count -= 1;
-            bytes -= held.file_bytes + self.release(&held);
+            bytes -= held.file_bytes + self.release(&mut needed, held);
             dropped.push(held);
         }
-        self.changes = kept;
-        (dropped, is_held_back)
+        Divided {
+            dropped,
+            kept,
+            needed,
+            is_held_back,
+        }
     }
 
     /// Bytes of everything that a change needs.
@@ -217,10 +256,10 @@ impl Stock {
     }
 
     /// Counts down what a change needed; returns the bytes that nobody needs then.
-    fn release(&mut self, held: &Held) -> u64 {
+    fn release(&self, needed: &mut BTreeMap<Digest, usize>, held: &Held) -> u64 {
         let mut freed = 0;
         for digest in &held.objects {
-            let count = self.needed.get_mut(digest);
+            let count = needed.get_mut(digest);
             let count = count.expect("every object of a held change was counted");
             *count -= 1;
             if *count == 0 {

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use session_fs_workspace::durable::SessionState;
 use session_fs_workspace::history::{GcReport, LogFilter, Retention};
 use session_fs_workspace::{
     BaseHandle, BeginOptions, ChangeInfo, CommitOptions, CommitOutcome, DurableOptions,
     DurableSession, DurableStore, HeldBack, Workspace, WorkspaceOptions,
 };
-use store::disk::RealDir;
+use store::disk::fault::{Fault, FaultPlan};
+use store::disk::{Dir, FaultDir, RealDir};
 use vfs::{Session, VPath};
 
 use crate::scene::Scene;
@@ -169,6 +171,73 @@ fn a_durable_session_that_is_not_over_keeps_what_came_after_it_began() {
     opened.expect("there").rollback().expect("open");
     let report = gc(&other, false);
     assert_eq!((report.changes.len(), report.needed_since), (2, None));
+}
+
+/// A session that nobody here can read may need anything. It was not named, as if nobody held back.
+#[test]
+fn a_session_of_a_newer_program_is_named_as_what_holds_back() {
+    let scene = Scene::new(&[("file", "0")]);
+    let one = process(&scene);
+    let (_store, session) = begin_durable(&one);
+    let id = session.session_id().clone();
+    drop(session);
+    put(&one, "file", "1");
+    let meta = format!(".session-fs/sessions/{id}/meta");
+    let mut bytes = scene.folder.read(&meta).expect("there");
+    bytes[8..10].copy_from_slice(&u16::MAX.to_le_bytes());
+    scene.folder.write(&meta, bytes).expect("written");
+    let (report, held_back) = gc_told(&one, false);
+    assert_eq!((report.changes.len(), report.needed_since), (0, Some(0)));
+    let held_back = held_back.expect("something is held back");
+    let named: Vec<_> = held_back.sessions.iter().map(|it| &it.id).collect();
+    assert_eq!((held_back.changes_count, named), (1, vec![&id]));
+    let state = &held_back.sessions[0].state;
+    assert!(matches!(state, SessionState::Damaged(_)), "{state:?}");
+}
+
+/// Commits wait while the change files are read.
+#[test]
+fn a_cleaning_reads_every_change_file_once() {
+    let plan = FaultPlan::new(Fault::NEVER);
+    let disk = |root: Arc<dyn Dir>| FaultDir::wrap(root, plan.clone());
+    let scene = Scene::on(&[("file", "0")], disk);
+    let put = |text: &str| {
+        let session = scene.begin();
+        session.write("file", text.as_bytes()).expect("written");
+        scene.applied(&session).id.to_string()
+    };
+    let first = put("1");
+    let held = scene.begin();
+    let others = ["2", "3"].map(put);
+    let ids = || others.iter().chain([&first]);
+    let reads = || {
+        let asked = plan.log();
+        let of = |id: &String| {
+            let reads = asked
+                .iter()
+                .filter(|it| it.method == "open" && it.name == *id);
+            reads.count()
+        };
+        ids().map(of).collect::<Vec<_>>()
+    };
+    drop(scene.workspace.history(&scene.base).expect("checkpointed"));
+    plan.arm(Fault::NEVER);
+    drop(scene.workspace.history(&scene.base).expect("opens"));
+    // Such a disk has no index, so that they are read to open the history as well.
+    let opening = reads();
+    let retention = Retention {
+        changes_max: Some(0),
+        ..Retention::default()
+    };
+    plan.arm(Fault::NEVER);
+    let told = scene.workspace.gc(&scene.base, &retention, false);
+    let told = told.expect("it can be cleaned");
+    let (report, held_back) = told.expect("there is a history");
+    assert_eq!(report.changes.len(), 1, "{report:?}");
+    assert_eq!(held_back.expect("for the session").changes_count, 2);
+    let expected: Vec<_> = opening.iter().map(|count| count + 1).collect();
+    assert_eq!(reads(), expected);
+    drop(held);
 }
 
 #[test]
