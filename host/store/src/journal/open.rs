@@ -87,9 +87,8 @@ impl Journal {
         identity: &StoreIdentity,
         limits: &JournalLimits,
     ) -> Result<(Self, Vec<Record>)> {
-        limits.check()?;
-        let file = dir.open_writable(name).map_err(open_error)?;
-        let (mut journal, scan, other_is_damaged) = Self::scanned(file, identity, limits)?;
+        let opened = dir.open_writable(name);
+        let (mut journal, scan, other_is_damaged) = Self::scanned(opened, identity, limits)?;
         journal.settle(&scan, other_is_damaged)?;
         Ok((journal, scan.records))
     }
@@ -106,18 +105,18 @@ impl Journal {
         identity: &StoreIdentity,
         limits: &JournalLimits,
     ) -> Result<(Self, Vec<Record>)> {
-        limits.check()?;
-        let file = dir.open(name).map_err(open_error)?;
-        let (journal, scan, _) = Self::scanned(file, identity, limits)?;
+        let (journal, scan, _) = Self::scanned(dir.open(name), identity, limits)?;
         Ok((journal, scan.records))
     }
 
     /// What a file holds; also tells whether its other header is damaged.
     fn scanned(
-        file: Arc<dyn File>,
+        opened: io::Result<Arc<dyn File>>,
         identity: &StoreIdentity,
         limits: &JournalLimits,
     ) -> Result<(Self, Scan, bool)> {
+        limits.check()?;
+        let file = opened.map_err(open_error)?;
         let chosen = read_headers(&*file, identity)?;
         let file_bytes = file.stat().map_err(JournalError::io("stat"))?.size;
         check_lengths(&chosen.header, file_bytes, limits)?;
