@@ -150,6 +150,15 @@ impl BaseHandle {
     }
 }
 
+impl Drop for BaseHandle {
+    fn drop(&mut self) {
+        // No job of a thread has a handle, so that none waits for itself here.
+        if let Target::Directory(engine) = &self.target {
+            engine.wait_for_threads();
+        }
+    }
+}
+
 impl fmt::Debug for BaseHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BaseHandle")

@@ -6,6 +6,8 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 
+use parking_lot::{Condvar, Mutex};
+
 use super::ahead::Ahead;
 use super::commit::{Manner, apply};
 use super::engine::{Claim, Engine, Entered};
@@ -34,20 +36,67 @@ pub(super) enum Job {
 #[derive(Debug)]
 pub(super) struct Worker {
     queue: Sender<Job>,
+    load: Arc<Load>,
 }
+
+/// What a thread has to do.
+#[derive(Debug, Default)]
+struct Load {
+    /// Jobs that were handed over and are not done; `None` when the thread is gone.
+    jobs_count: Mutex<Option<usize>>,
+    eased: Condvar,
+}
+
+/// Tells that the thread is gone, however it ended.
+struct Leaving(Arc<Load>);
 
 impl Worker {
     /// Starts the thread; `None` when the system has none to give.
     pub(super) fn start() -> Option<Self> {
         let (queue, waiting) = channel::<Job>();
+        let load = Arc::new(Load {
+            jobs_count: Mutex::new(Some(0)),
+            ..Load::default()
+        });
         let thread = std::thread::Builder::new().name("session-fs-apply".to_owned());
-        let started = thread.spawn(move || waiting.into_iter().for_each(Job::run));
-        started.ok().map(|_| Self { queue })
+        let leaving = Leaving(load.clone());
+        let started = thread.spawn(move || {
+            for job in waiting {
+                // What the job holds is let go of before it counts as done.
+                job.run();
+                leaving.0.change(|count| count - 1);
+            }
+        });
+        started.ok().map(|_| Self { queue, load })
     }
 
     /// Has something done; gives it back when the thread is gone.
     pub(super) fn hand_over(&self, job: Job) -> Result<(), Job> {
+        self.load.change(|count| count + 1);
         self.queue.send(job).map_err(|refused| refused.0)
+    }
+
+    /// Waits until everything that was handed over is done and let go of.
+    pub(super) fn wait(&self) {
+        let mut jobs_count = self.load.jobs_count.lock();
+        self.load
+            .eased
+            .wait_while(&mut jobs_count, |count| count.is_some_and(|it| it > 0));
+    }
+}
+
+impl Load {
+    fn change(&self, change: impl FnOnce(usize) -> usize) {
+        let mut jobs_count = self.jobs_count.lock();
+        *jobs_count = jobs_count.map(change);
+        self.eased.notify_all();
+    }
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        *self.0.jobs_count.lock() = None;
+        self.0.eased.notify_all();
     }
 }
 

@@ -241,6 +241,49 @@ fn a_checkpoint_tells_of_a_change_that_hangs() {
     assert_eq!(host.begin().read("f").expect("reads"), b"after");
 }
 
+/// A thread that was still at work was the last to have the base, and closed it: a process that ended
+/// meanwhile left the journal to the next one.
+#[test]
+fn whoever_lets_go_of_a_base_last_closes_it() {
+    let (stops, slow) = slow("rename");
+    let flushers = Arc::new(Mutex::new(Vec::new()));
+    let hook: Hook = {
+        let flushers = flushers.clone();
+        Arc::new(move |number, method| {
+            stops(number, method);
+            if method == "sync_fs" {
+                let thread = std::thread::current();
+                flushers.lock().push(thread.name().map(str::to_owned));
+            }
+        })
+    };
+    let disk = rig::prepared(FILES, CrashOptions::default());
+    let host = host(ActingDir::wrap(disk.root(), hook), 0);
+    let session = host.begin();
+    session.write("f", b"after").expect("writes");
+    let options = CommitOptions {
+        acknowledge: Acknowledge::Durable,
+        ..CommitOptions::default()
+    };
+    let handle = Arc::downgrade(&host.base);
+    let commit = || {
+        let outcome = host.workspace.commit(&session, &options);
+        drop((session, host));
+        outcome
+    };
+    let others = || {
+        while handle.strong_count() > 0 {
+            std::thread::yield_now();
+        }
+        flushers.lock().clear();
+    };
+    let (outcome, ()) = slow.during(commit, others);
+    assert!(is_applied(&outcome), "{outcome:?}");
+    let flushers = flushers.lock();
+    let has_closed = !flushers.is_empty() && flushers.iter().all(Option::is_none);
+    assert!(has_closed, "the last checkpoint: {flushers:?}");
+}
+
 #[test]
 fn nobody_waits_for_a_gc_without_a_limit() {
     let (host, slow) = impatient("unlink");

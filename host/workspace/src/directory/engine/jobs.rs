@@ -40,4 +40,14 @@ impl Engine {
             job.run();
         }
     }
+
+    /// Waits until no thread of its own has hold of the engine, so that whoever lets go of it last is
+    /// also the one who closes it: a process that ends does not wait for its threads.
+    pub(crate) fn wait_for_threads(&self) {
+        for worker in [&self.appliers, &self.checkpointers] {
+            if let Some(Some(worker)) = worker.get() {
+                worker.wait();
+            }
+        }
+    }
 }
