@@ -205,6 +205,23 @@ impl Catalog {
         }
     }
 
+    /// The oldest change above generation `above` that did.
+    pub(super) fn touching_next(
+        &self,
+        path: &VPath,
+        above: u64,
+    ) -> rusqlite::Result<Option<(u64, ChangeId)>> {
+        match self {
+            Self::Memory(entries) => {
+                let mut oldest_first = entries.iter();
+                let found =
+                    oldest_first.find(|entry| entry.generation > above && entry.touches(path));
+                Ok(found.map(|entry| (entry.generation, entry.id)))
+            }
+            Self::Indexed(index) => index.touching_next(path, above),
+        }
+    }
+
     /// Every change with its generation and the change before it, oldest first.
     pub(super) fn chain(&self) -> rusqlite::Result<Vec<Member>> {
         match self {

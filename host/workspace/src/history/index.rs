@@ -196,12 +196,30 @@ impl Index {
         path: &VPath,
         below: u64,
     ) -> rusqlite::Result<Option<(u64, ChangeId)>> {
+        self.nearest(path, "p.generation < ? ORDER BY p.generation DESC", below)
+    }
+
+    pub(super) fn touching_next(
+        &self,
+        path: &VPath,
+        above: u64,
+    ) -> rusqlite::Result<Option<(u64, ChangeId)>> {
+        self.nearest(path, "p.generation > ? ORDER BY p.generation", above)
+    }
+
+    /// The first change that touches a path, in the order and beyond the bound that `beyond` says.
+    fn nearest(
+        &self,
+        path: &VPath,
+        beyond: &str,
+        bound: u64,
+    ) -> rusqlite::Result<Option<(u64, ChangeId)>> {
         let (condition, mut values) = touching(path);
         let sql = format!(
             "SELECT c.generation, c.id FROM paths p JOIN changes c ON c.generation = p.generation \
-             WHERE {condition} AND p.generation < ? ORDER BY p.generation DESC LIMIT 1"
+             WHERE {condition} AND {beyond} LIMIT 1"
         );
-        values.push(integer(below));
+        values.push(integer(bound));
         let mut statement = self.connection.prepare_cached(&sql)?;
         let found = statement.query_row(params_from_iter(values), |row| {
             Ok((generation(row)?, id(row, 1)?))

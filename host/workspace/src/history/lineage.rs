@@ -309,12 +309,39 @@ fn carried_from(change: &Change, path: &VPath) -> Option<VPath> {
 }
 
 /// Where what stood at `path` before the change stands after it, when a directory above it moved.
-pub(super) fn carried_to(change: &Change, path: &VPath) -> Option<VPath> {
+fn carried_to(change: &Change, path: &VPath) -> Option<VPath> {
     let (above, gone) = ancestors(path).find_map(|above| {
         let gone = departure(change, &above)?;
         Some((above, gone))
     })?;
     path.rebase(&above, gone.moved_to.as_ref()?)
+}
+
+/// Where what stood at a path before a change stands after it; `None` when it was removed.
+pub(super) fn place_after(change: &Change, path: &VPath) -> Option<VPath> {
+    match departure(change, path) {
+        Some(gone) => gone.moved_to.clone(),
+        None => Some(carried_to(change, path).unwrap_or_else(|| path.clone())),
+    }
+}
+
+/// Where a content stands after a change that stood at a path before it; `None` when it was removed or
+/// replaced.
+pub(super) fn content_after(change: &Change, path: &VPath, content: &Digest) -> Option<VPath> {
+    let mut updates = change.updates.iter();
+    let (at, after) = match updates.find(|update| update.source == *path) {
+        Some(update) => (update.path.clone(), Some(&update.after)),
+        None => {
+            let at = place_after(change, path)?;
+            let come = arrival(change, &at);
+            (at, come.map(|come| &come.after))
+        }
+    };
+    let is_same = |after: &Version| match after {
+        Version::File { digest, .. } => digest.is_none_or(|digest| digest == *content),
+        Version::Directory | Version::Symlink { .. } => false,
+    };
+    after.is_none_or(is_same).then_some(at)
 }
 
 /// The directories above a path, nearest first.

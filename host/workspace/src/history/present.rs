@@ -1,4 +1,5 @@
-//! The file that stands in the tree now: the newest version of it, when its digest fits.
+//! The file that stands in the tree now: the newest version of it, when its digest fits, and an older
+//! one when that only went to another path.
 
 use std::io;
 
@@ -8,7 +9,7 @@ use vfs::{Digest, VPath};
 
 use super::History;
 use super::error::{HistoryError, Result};
-use super::lineage::State;
+use super::lineage::{State, content_after};
 use crate::change::Version;
 
 /// Bytes of a file that are read at once.
@@ -41,6 +42,38 @@ impl<'a> Present<'a> {
             None => self.digest = Some(None),
         }
         Ok(self.digest == Some(Some(*digest)))
+    }
+
+    /// The same of the file at the path to which the content went that stood at a path in a
+    /// generation, when it went anywhere.
+    pub(super) fn is_elsewhere(
+        &self,
+        stood: (&VPath, u64),
+        digest: &Digest,
+        size: u64,
+    ) -> Result<bool> {
+        match self.elsewhere(stood, digest)? {
+            Some(at) => Present::new(self.history, &at).is(digest, size),
+            None => Ok(false),
+        }
+    }
+
+    /// The bytes of that file.
+    pub(super) fn read_elsewhere(
+        &self,
+        stood: (&VPath, u64),
+        digest: &Digest,
+        size: u64,
+    ) -> Result<Option<Vec<u8>>> {
+        match self.elsewhere(stood, digest)? {
+            Some(at) => Present::new(self.history, &at).read(digest, size),
+            None => Ok(None),
+        }
+    }
+
+    fn elsewhere(&self, stood: (&VPath, u64), digest: &Digest) -> Result<Option<VPath>> {
+        let at = self.history.whereabouts(stood, digest)?;
+        Ok(at.filter(|at| at != self.path))
     }
 
     /// The bytes of the file when they have this digest.
@@ -92,6 +125,23 @@ impl<'a> Present<'a> {
 }
 
 impl History {
+    /// Where the content stands now that stood at a path in a generation, as far as changes tell.
+    fn whereabouts(
+        &self,
+        (path, generation): (&VPath, u64),
+        digest: &Digest,
+    ) -> Result<Option<VPath>> {
+        let (mut at, mut bound) = (path.clone(), generation);
+        while let Some((next, id)) = self.ask(|catalog| catalog.touching_next(&at, bound))? {
+            let (file, _) = self.shelf.read(&id)?;
+            match content_after(&file.change, &at, digest) {
+                Some(after) => (at, bound) = (after, next),
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(at))
+    }
+
     /// What stands in the tree now, as far as a look at it tells.
     pub(super) fn present_state(&self, path: &VPath) -> Result<State> {
         let Some((parent, name)) = path.split() else {

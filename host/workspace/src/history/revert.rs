@@ -324,8 +324,9 @@ impl Undo<'_> {
 
     fn kept(&self, path: &VPath, preimage: &Preimage) -> Result<Vec<u8>> {
         let mut present = Present::new(self.history, path);
+        let stood = (path, self.file.generation - 1);
         self.history
-            .bytes(path, Some(preimage.digest), preimage.size, &mut present)
+            .bytes(stood, Some(preimage.digest), preimage.size, &mut present)
     }
 
     /// What the change left at a path, when a later change kept it.
@@ -335,7 +336,8 @@ impl Undo<'_> {
             Version::Directory | Version::Symlink { .. } => 0,
         };
         let mut present = Present::new(self.history, path);
-        let bytes = self.history.bytes(path, Some(digest), size, &mut present);
+        let stood = (path, self.file.generation);
+        let bytes = self.history.bytes(stood, Some(digest), size, &mut present);
         match bytes {
             Err(HistoryError::NotKept { .. }) => Ok(None),
             bytes => bytes.map(Some),

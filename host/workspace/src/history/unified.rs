@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use vfs::{DiffFile, Kind, VPath, unified_diff};
 
 use super::error::{HistoryError, Result};
-use super::lineage::{Lineage, State, Step, VersionKind, arrival, carried_to, departure, found};
+use super::lineage::{Lineage, State, Step, VersionKind, arrival, found, place_after};
 use super::present::Present;
 use super::versions::VersionSelector;
 use super::{Catalog, History};
@@ -50,7 +50,7 @@ impl History {
         let mut present = Present::new(self, path);
         let mut side = |(generation, found_by)| {
             let (at, state) = self.state(&lineage, path, generation, found_by)?;
-            self.side(at, state, &mut present)
+            self.side((at, generation), state, &mut present)
         };
         let (before, after) = (side(older)?, side(newer)?);
         let text = compared(before.as_ref(), after.as_ref());
@@ -106,11 +106,12 @@ impl History {
             let lineage = self.lineage(path, last + 1)?;
             let mut present = Present::new(self, path);
             let stretch = &lineage.stretches[lineage.at(last)];
-            let Some(after) = self.side(&stretch.path, &stretch.begin, &mut present)? else {
+            let Some(after) = self.side((&stretch.path, last), &stretch.begin, &mut present)?
+            else {
                 continue;
             };
             let before = match origin(&lineage, first) {
-                Some((path, state)) => self.side(path, state, &mut present)?,
+                Some((path, state)) => self.side((path, first), state, &mut present)?,
                 None => None,
             };
             went_on.extend(before.as_ref().map(|before| before.path.clone()));
@@ -120,7 +121,7 @@ impl History {
             if went_on.contains(path) {
                 continue;
             }
-            let before = self.side(path, state, &mut Present::new(self, path))?;
+            let before = self.side((path, first), state, &mut Present::new(self, path))?;
             parts.insert((path, false), (before, None));
         }
         Ok(parts.into_values().collect())
@@ -159,7 +160,7 @@ impl History {
 
     fn side(
         &self,
-        path: &VPath,
+        (path, generation): (&VPath, u64),
         state: &State,
         present: &mut Present<'_>,
     ) -> Result<Option<DiffSide>> {
@@ -175,7 +176,7 @@ impl History {
                 executable,
                 ..
             } => {
-                let bytes = self.bytes(path, *digest, *size, present);
+                let bytes = self.bytes((path, generation), *digest, *size, present);
                 (*executable, kept(bytes)?)
             }
         };
@@ -194,14 +195,6 @@ impl History {
         }
         let (which, limit) = ("diff-bytes", limit as u64);
         Err(HistoryError::Limit { which, limit })
-    }
-}
-
-/// Where what stood at a path before a change stands after it; `None` when it was removed.
-fn place_after(change: &Change, path: &VPath) -> Option<VPath> {
-    match departure(change, path) {
-        Some(gone) => gone.moved_to.clone(),
-        None => Some(carried_to(change, path).unwrap_or_else(|| path.clone())),
     }
 }
 

@@ -57,7 +57,7 @@ pub struct FileVersion {
 pub enum Availability {
     /// Kept as an object.
     Object,
-    /// It is what stands in the tree now.
+    /// It is what stands in the tree now, perhaps at the path that it went to.
     Current,
     /// In the change itself: the target of a link.
     Recorded,
@@ -115,7 +115,7 @@ impl History {
                 versions.push(self.version(
                     finder,
                     kind,
-                    &stretch.path,
+                    (&stretch.path, finder.generation - 1),
                     &stretch.end,
                     &mut present,
                 )?);
@@ -125,7 +125,7 @@ impl History {
                 versions.push(self.version(
                     step,
                     kind,
-                    &stretch.path,
+                    (&stretch.path, step.generation),
                     &stretch.begin,
                     &mut present,
                 )?);
@@ -147,7 +147,7 @@ impl History {
         let lineage = self.lineage(path, u64::MAX)?;
         let (at, state) = self.state(&lineage, path, generation, found_by)?;
         let mut present = Present::new(self, path);
-        self.content(at, state, &mut present)
+        self.content((at, generation), state, &mut present)
     }
 
     /// The state that a moment means, and where the file stood then.
@@ -242,7 +242,7 @@ impl History {
         &self,
         step: &Step,
         kind: VersionKind,
-        path: &VPath,
+        stood: (&VPath, u64),
         state: &State,
         present: &mut Present<'_>,
     ) -> Result<FileVersion> {
@@ -251,14 +251,14 @@ impl History {
             State::Absent | State::Unknown => None,
         };
         let availability = match &version {
-            Some(version) => self.availability(version, present)?,
+            Some(version) => self.availability(stood, version, present)?,
             None => None,
         };
         Ok(FileVersion {
             generation: step.generation,
             change: step.change,
             kind,
-            path: path.clone(),
+            path: stood.0.clone(),
             version,
             availability,
         })
@@ -266,6 +266,7 @@ impl History {
 
     fn availability(
         &self,
+        stood: (&VPath, u64),
         version: &Version,
         present: &mut Present<'_>,
     ) -> Result<Option<Availability>> {
@@ -283,6 +284,7 @@ impl History {
                 Some(match contained {
                     true => Availability::Object,
                     false if present.is(digest, *size)? => Availability::Current,
+                    false if present.is_elsewhere(stood, digest, *size)? => Availability::Current,
                     false => Availability::Gone,
                 })
             }
@@ -291,11 +293,11 @@ impl History {
 
     pub(super) fn content(
         &self,
-        path: &VPath,
+        stood: (&VPath, u64),
         state: &State,
         present: &mut Present<'_>,
     ) -> Result<VersionContent> {
-        let path = path.clone();
+        let path = stood.0.clone();
         let version = match state {
             State::Is(version) => version,
             State::Absent | State::Unknown => {
@@ -315,23 +317,24 @@ impl History {
                 executable,
                 ..
             } => Ok(VersionContent::File {
-                bytes: self.bytes(&path, *digest, *size, present)?,
+                bytes: self.bytes(stood, *digest, *size, present)?,
                 path,
                 executable: *executable,
             }),
         }
     }
 
-    /// The bytes of a digest: of an object, or of what stands in the tree.
+    /// The bytes of a digest that stood at a path in a generation: of an object, or of what stands in
+    /// the tree.
     pub(super) fn bytes(
         &self,
-        path: &VPath,
+        stood: (&VPath, u64),
         digest: Option<Digest>,
         size: u64,
         present: &mut Present<'_>,
     ) -> Result<Vec<u8>> {
         let not_kept = || HistoryError::NotKept {
-            path: path.clone(),
+            path: stood.0.clone(),
             digest,
         };
         let wanted = digest.ok_or_else(not_kept)?;
@@ -339,7 +342,11 @@ impl History {
         if contained.map_err(|e| HistoryError::io(wanted, e))? {
             return Ok(self.objects.read(&wanted, self.limits.content_bytes_max)?);
         }
-        present.read(&wanted, size)?.ok_or_else(not_kept)
+        if let Some(bytes) = present.read(&wanted, size)? {
+            return Ok(bytes);
+        }
+        let elsewhere = present.read_elsewhere(stood, &wanted, size)?;
+        elsewhere.ok_or_else(not_kept)
     }
 }
 

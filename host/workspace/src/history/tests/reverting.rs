@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use vfs::VPath;
 
 use super::scene::*;
-use crate::history::{HistoryError, UndoOutcome, VersionContent, VersionSelector};
+use crate::history::{Availability, HistoryError, UndoOutcome, VersionContent, VersionSelector};
 
 fn undo(
     scene: &Scene,
@@ -71,6 +71,39 @@ fn a_removed_file_comes_back_with_its_directory_and_a_link_as_a_link() {
         .restore(&path("l"), &first, &session)
         .expect("restored");
     assert_eq!(dump(&session), *scene.tree_at(1));
+}
+
+/// A content that nobody replaced is no object: it stands in the tree, and not where it stood then.
+#[test]
+fn a_version_that_only_went_elsewhere_is_restored_from_there() {
+    let mut scene = Scene::new(&[("d/x", "0")]);
+    scene.run(&[
+        Op::Write("a", b"a 1".into()),
+        Op::Write("d/x", b"x 1".into()),
+    ]);
+    scene.run(&[Op::Rename("a", "b"), Op::Write("a", b"a 2".into())]);
+    scene.run(&[Op::Rename("d", "e"), Op::Remove("a"), Op::Rename("b", "c")]);
+    let first = VersionSelector::Generation(1);
+    let histories = [scene.history(), scene.scanned().expect("opens")];
+    for history in &histories {
+        for (at, text) in [("a", "a 1"), ("d/x", "x 1")] {
+            let session = scene.begin();
+            let restored = history.restore(&path(at), &first, &session);
+            restored.expect("restored");
+            assert_eq!(session.read(at).expect("there"), text.as_bytes());
+            let versions = history.versions(&path(at)).expect("listed").versions;
+            let mut of_first = versions.iter().filter(|it| it.generation == 1);
+            let availability = of_first.next().expect("listed").availability;
+            assert_eq!(availability, Some(Availability::Current), "{at}");
+        }
+    }
+    // Somebody else wrote over what was the only copy.
+    scene.folder.write("e/x", "x 2").expect("written");
+    let found = histories[0].read_version(&path("d/x"), &first);
+    assert!(
+        matches!(found, Err(HistoryError::NotKept { .. })),
+        "{found:?}"
+    );
 }
 
 #[test]
