@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use store::disk::crash::CrashOptions;
 use store::disk::{CrashDisk, Dir, Fingerprint};
-use vfs::{Digest, Metadata, Timestamp, VPath};
+use vfs::{Digest, DirectoryBase, Metadata, Timestamp, VPath};
 
 use super::apply::{Applied, Halt};
+use super::engine::Engine;
 use super::folder::name;
 use super::plan::SlotOf;
 use super::redo::{Known, Redo};
@@ -16,7 +17,8 @@ use super::store::Store;
 use super::takeback::{Since, take_back};
 use super::transaction::{Content, Contents, Draft, Mode, Transaction, slot_prefix};
 use crate::change::{Arrival, Change, Update, Version};
-use crate::ids::CountingIds;
+use crate::ids::{CountingIds, IdSource};
+use crate::workspace::WorkspaceOptions;
 
 const ID: u64 = 0x50_0001;
 const OLD: &str = "the old text";
@@ -300,4 +302,39 @@ fn what_somebody_else_wrote_is_put_back_although_the_new_text_begins_so() {
     assert_eq!(scene.stat().map(|now| now.ino), Some(theirs.ino));
     assert!(applied.displaced.is_empty(), "{applied:?}");
     assert_eq!(scene.slots(), Vec::<String>::new());
+}
+
+/// What a killed process left in the slot was never visible: it is nobody's, and not kept.
+#[test]
+fn what_a_killed_process_left_does_not_outlive_what_is_taken_back() {
+    let scene = Scene::new();
+    scene.put_slot(Does::Arrive, "what another process was about to bring");
+    let applied = scene.take_back(&plain(Does::Arrive));
+    assert_eq!(scene.text(), None);
+    assert!(applied.displaced.is_empty(), "{applied:?}");
+    assert_eq!(scene.slots(), Vec::<String>::new());
+}
+
+/// What one of them left in a slot when it was killed is not in the way of the other.
+#[test]
+fn two_processes_number_their_transactions_differently() {
+    let scene = Scene::new();
+    let id = |given_before: u64| {
+        let ids = CountingIds::default();
+        (0..given_before).for_each(|_| drop(ids.number()));
+        let options = WorkspaceOptions {
+            ids: Arc::new(ids),
+            ..WorkspaceOptions::default()
+        };
+        let base = Arc::new(DirectoryBase::new(scene.root.clone(), "file:///x"));
+        let engine = Engine::open(base, "file:///x", &options, None);
+        engine.transaction_id(&scene.store)
+    };
+    let (one, two) = (id(0), id(1_000));
+    assert_ne!(one, two);
+    assert_eq!(
+        one >> 20,
+        two >> 20,
+        "both begin with the next record's number"
+    );
 }
