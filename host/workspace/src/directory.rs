@@ -51,6 +51,9 @@ mod timeline;
 mod view;
 mod worker;
 
+#[cfg(test)]
+mod tests;
+
 pub use ability::Ability;
 pub(crate) use commit::commit;
 pub(crate) use engine::{Engine, StoreAccess};

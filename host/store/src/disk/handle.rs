@@ -1,12 +1,13 @@
 //! What is done to an object that is already open: no name appears here, so nothing can be swapped.
 //!
-//! `RealFile` is the file of the real disk; `describe` makes the fingerprint for both kinds of handle.
+//! `RealFile` is the file of the real disk; `describe` makes the fingerprint for both kinds of handle,
+//! `told_bytes` the room from what a file system tells.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{
-    AtFlags, FallocateFlags, FlockOperation, Mode, Statx, StatxFlags, Timespec, Timestamps,
+    AtFlags, FallocateFlags, FlockOperation, Mode, StatVfs, Statx, StatxFlags, Timespec, Timestamps,
 };
 use rustix::io::{Errno, retry_on_intr};
 
@@ -148,6 +149,18 @@ const OMIT: Timespec = Timespec {
     tv_nsec: rustix::fs::UTIME_OMIT,
 };
 
+/// The bytes that a file system says are free; `None` when it tells nothing, or more than there can be.
+/// A part of them is for root alone.
+pub(super) fn told_bytes(found: &StatVfs, is_root: bool) -> Option<u64> {
+    // A file system that tells nothing says zero of everything.
+    let is_told = found.f_blocks > 0;
+    let free_count = match is_root {
+        true => found.f_bfree,
+        false => found.f_bavail,
+    };
+    free_count.checked_mul(found.f_frsize).filter(|_| is_told)
+}
+
 fn timespec(ns: i128) -> io::Result<Timespec> {
     let seconds =
         i64::try_from(ns.div_euclid(NS_PER_S)).map_err(|_| io::ErrorKind::InvalidInput)?;
@@ -168,4 +181,47 @@ fn check_range(offset: u64, len: usize) -> io::Result<()> {
         .checked_add(len as u64)
         .and_then(|end| i64::try_from(end).ok());
     end.map(drop).ok_or_else(|| Errno::FBIG.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::fs::StatVfsMountFlags;
+
+    use super::*;
+
+    fn told(blocks: u64, free: u64, available: u64) -> StatVfs {
+        StatVfs {
+            f_bsize: 1 << 20,
+            f_frsize: 4096,
+            f_blocks: blocks,
+            f_bfree: free,
+            f_bavail: available,
+            f_files: 0,
+            f_ffree: 0,
+            f_favail: 0,
+            f_fsid: 0,
+            f_flag: StatVfsMountFlags::empty(),
+            f_namemax: 255,
+        }
+    }
+
+    #[test]
+    fn a_file_system_that_tells_no_room_is_not_a_full_one() {
+        for is_root in [false, true] {
+            assert_eq!(told_bytes(&told(0, 0, 0), is_root), None);
+            assert_eq!(told_bytes(&told(100, 0, 0), is_root), Some(0), "full");
+            assert_eq!(
+                told_bytes(&told(u64::MAX, u64::MAX, u64::MAX), is_root),
+                None
+            );
+        }
+    }
+
+    #[test]
+    fn the_room_that_is_kept_for_root_is_free_for_root_alone() {
+        let found = told(100, 7, 2);
+        assert_eq!(told_bytes(&found, true), Some(7 * 4096));
+        assert_eq!(told_bytes(&found, false), Some(2 * 4096));
+        assert_eq!(told_bytes(&told(100, 5, 0), false), Some(0));
+    }
 }

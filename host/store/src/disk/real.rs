@@ -17,7 +17,7 @@ use rustix::fs::{
 };
 use rustix::io::{Errno, retry_on_intr};
 
-use super::handle::{DESCRIPTION, HeldLock, RealFile, describe, fingerprint, kind};
+use super::handle::{DESCRIPTION, HeldLock, RealFile, describe, fingerprint, kind, told_bytes};
 use super::listing::ListingBuilder;
 use super::{Dir, Durability, File, FileKind, Fingerprint, Listing, LockGuard, RenameMode};
 use crate::Name;
@@ -306,13 +306,7 @@ impl Dir for RealDir {
 
     fn free_bytes(&self) -> io::Result<Option<u64>> {
         let found = retry_on_intr(|| rustix::fs::fstatvfs(&self.handle))?;
-        // A file system that tells nothing says zero of everything.
-        let is_told = found.f_blocks > 0;
-        let free_count = match rustix::process::geteuid().is_root() {
-            true => found.f_bfree,
-            false => found.f_bavail,
-        };
-        Ok(free_count.checked_mul(found.f_frsize).filter(|_| is_told))
+        Ok(told_bytes(&found, rustix::process::geteuid().is_root()))
     }
 
     fn durability(&self) -> io::Result<Durability> {

@@ -163,7 +163,7 @@ impl<'a> Composer<'a> {
     fn stage(&mut self, path: &VPath, slot: &str, after: &Side, mode: Mode) -> Result<Digest> {
         let fail = |error| Error::io(path, error);
         let slot = super::folder::name(slot);
-        let file = self.staging.create(&slot, mode.bits).map_err(fail)?;
+        let file = self.create(&slot, mode).map_err(fail)?;
         self.staged.push((slot, file.clone()));
         let (mut hasher, mut offset, mut hole) = (Hasher::new(), 0, false);
         self.sealed.read(after, &mut |bytes| {
@@ -181,6 +181,17 @@ impl<'a> Composer<'a> {
         }
         finish(&*file, mode, after.modified).map_err(fail)?;
         Ok(hasher.finish())
+    }
+
+    fn create(&self, slot: &Name, mode: Mode) -> io::Result<Arc<dyn File>> {
+        match self.staging.create(slot, mode.bits) {
+            // Of a process that was killed before its transaction of this number was recorded.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                super::folder::remove_tree(&**self.staging, slot)?;
+                self.staging.create(slot, mode.bits)
+            }
+            created => created,
+        }
     }
 
     /// Flushes what was staged: the record that is written next counts on it.

@@ -47,6 +47,7 @@ pub(crate) struct Engine {
     /// Held by the thread that waits for the other processes.
     entrance: Mutex<()>,
     timeline: Arc<Timeline>,
+    /// Counted from where no other process begins: one may have been killed with a slot made.
     transactions_count: AtomicU64,
     appliers: OnceLock<Option<Worker>>,
     checkpointers: OnceLock<Option<Worker>>,
@@ -106,7 +107,7 @@ impl Engine {
             changed: Condvar::new(),
             entrance: Mutex::new(()),
             timeline: Timeline::new(options.limits.lock_wait_ms_max),
-            transactions_count: AtomicU64::new(0),
+            transactions_count: AtomicU64::new(options.ids.number()),
             appliers: OnceLock::new(),
             checkpointers: OnceLock::new(),
             makers: OnceLock::new(),

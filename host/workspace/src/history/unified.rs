@@ -64,8 +64,8 @@ impl History {
     /// # Errors
     ///
     /// `UnknownChange` for a generation that is yet to come;
-    /// `UnknownVersion` when a change between the two is not kept; `Limit` over `diff_bytes_max` or
-    /// over `versions_max` paths; and as [`History::versions`].
+    /// `UnknownVersion` or `UnknownChange` when a change between the two is not kept; `Limit` over
+    /// `diff_bytes_max` or over `versions_max` paths; and as [`History::versions`].
     pub fn diff_all(&self, older: &VersionSelector, newer: &VersionSelector) -> Result<String> {
         let ((older, _), (newer, _)) = (self.moment(older)?, self.moment(newer)?);
         let (horizon, newest) = self.generations().unwrap_or_default();
@@ -75,15 +75,8 @@ impl History {
             return Err(HistoryError::UnknownChange { id });
         }
         let touched = self.touched_between(first, last)?;
-        let mut changed = touched.paths.iter().chain(touched.destroyed.keys());
-        if let Some(path) = changed.next().filter(|_| first + 1 < horizon) {
-            let when = format!("between generations {first} and {last}");
-            let path = path.clone();
-            return Err(HistoryError::UnknownVersion { path, when });
-        }
-        if first < last && last < horizon {
-            let id = last.to_string();
-            return Err(HistoryError::UnknownChange { id });
+        if first < last && first + 1 < horizon {
+            return Err(unknown_between(&touched, (first, last), horizon));
         }
         let mut text = String::new();
         for (before, after) in self.parts(&touched, first, last)? {
@@ -195,6 +188,21 @@ impl History {
         }
         let (which, limit) = ("diff-bytes", limit as u64);
         Err(HistoryError::Limit { which, limit })
+    }
+}
+
+/// Why there is no diff of a time of which changes are not kept.
+fn unknown_between(touched: &Touched, (first, last): (u64, u64), horizon: u64) -> HistoryError {
+    let mut changed = touched.paths.iter().chain(touched.destroyed.keys());
+    match changed.next() {
+        Some(path) => HistoryError::UnknownVersion {
+            path: path.clone(),
+            when: format!("between generations {first} and {last}"),
+        },
+        // Those that are kept undid each other, which says nothing of the others.
+        None => HistoryError::UnknownChange {
+            id: last.min(horizon - 1).to_string(),
+        },
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod commits;
 mod keeping;
+mod killed;
 mod recovery;
 mod room;
 mod sweep;

@@ -253,14 +253,16 @@ impl Host {
 /// Counted identities with a name before them.
 struct NamedIds {
     who: String,
-    count: AtomicU64,
+    sessions_count: AtomicU64,
+    numbers_count: AtomicU64,
 }
 
 impl NamedIds {
     fn new(who: &str) -> Self {
         Self {
             who: who.to_owned(),
-            count: AtomicU64::new(0),
+            sessions_count: AtomicU64::new(0),
+            numbers_count: AtomicU64::new(0),
         }
     }
 }
@@ -273,11 +275,12 @@ impl fmt::Debug for NamedIds {
 
 impl IdSource for NamedIds {
     fn session_id(&self) -> String {
-        format!("{}-{}", self.who, self.number())
+        let number = self.sessions_count.fetch_add(1, Ordering::Relaxed) + 1;
+        format!("{}-{number}", self.who)
     }
 
     fn number(&self) -> u64 {
-        self.count.fetch_add(1, Ordering::Relaxed) + 1
+        self.numbers_count.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     fn secret(&self) -> [u8; 32] {

@@ -153,6 +153,63 @@ fn what_was_dropped_is_unknown_and_what_stays_works() {
 }
 
 #[test]
+fn a_diff_of_what_was_dropped_is_refused_and_not_empty() {
+    let scene = four();
+    let dropped = scene.history().gc(&at_most(1), now(), &NO_NEEDS);
+    assert_eq!(dropped.expect("drops").changes.len(), 3);
+    let history = scene.history();
+    assert_eq!(history.generations(), Some((4, 4)));
+    let diff = |older, newer| {
+        let selector = crate::history::VersionSelector::Generation;
+        history.diff_all(&selector(older), &selector(newer))
+    };
+    for (older, newer) in [(0, 1), (1, 2), (1, 3), (2, 3), (3, 1), (0, 3)] {
+        let found = diff(older, newer);
+        let id = older.max(newer).to_string();
+        assert!(
+            matches!(&found, Err(HistoryError::UnknownChange { id: unknown }) if *unknown == id),
+            "{older} to {newer}: {found:?}"
+        );
+    }
+    for older in [0, 2] {
+        let found = diff(older, 4);
+        assert!(
+            matches!(found, Err(HistoryError::UnknownVersion { .. })),
+            "{older} to 4: {found:?}"
+        );
+    }
+    let kept = diff(3, 4).expect("the change between them is kept");
+    assert!(
+        kept.contains("-content  3") && kept.contains("+content  4"),
+        "{kept}"
+    );
+    assert_eq!(diff(2, 2).expect("nothing is between them"), "");
+}
+
+/// What came and went again leaves nothing to show, and hides nothing of what was dropped before.
+#[test]
+fn a_diff_that_begins_with_what_was_dropped_is_refused_whatever_comes_after() {
+    let mut scene = four();
+    scene.run(&[Op::Write("t", b"t".to_vec())]);
+    scene.run(&[Op::Remove("t")]);
+    let dropped = scene.history().gc(&at_most(2), now(), &NO_NEEDS);
+    assert_eq!(dropped.expect("drops").changes.len(), 4);
+    let history = scene.history();
+    let diff = |older, newer| {
+        let selector = crate::history::VersionSelector::Generation;
+        history.diff_all(&selector(older), &selector(newer))
+    };
+    for (older, newer) in [(0, 6), (3, 6), (6, 2)] {
+        let found = diff(older, newer);
+        assert!(
+            matches!(&found, Err(HistoryError::UnknownChange { id }) if id == "4"),
+            "{older} to {newer}: {found:?}"
+        );
+    }
+    assert_eq!(diff(4, 6).expect("both are kept"), "");
+}
+
+#[test]
 fn an_orphan_goes_and_a_shared_object_stays() {
     let mut scene = Scene::new(&[("a", "same"), ("b", "same")]);
     scene.run(&[Op::Remove("a")]);
