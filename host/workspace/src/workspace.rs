@@ -40,7 +40,8 @@ pub struct WorkspaceOptions {
     pub session_limits: Limits,
     /// Where the time comes from.
     pub clock: Arc<dyn Clock>,
-    /// Where identities come from.
+    /// Where identities come from. Processes that share a base need sources that never give the same:
+    /// random ones, and not the default, which counts.
     pub ids: Arc<dyn IdSource>,
     /// Which start of the machine this is, so that a recovery knows whether what was written is still
     /// in its memory; without it everything is looked at.
