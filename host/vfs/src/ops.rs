@@ -114,16 +114,20 @@ impl Core {
         now: Timestamp,
     ) -> Result<()> {
         let from = self.resolve(world, source, Follow::Never)?;
-        let (ino, kind) = from.existing(source.text)?;
         let to = self.resolve(world, target, Follow::Never)?;
-        if kind != Kind::Directory && (from.directory || to.directory) {
-            let at = if from.directory { source } else { target };
+        let asks_directory = [(from.directory, source), (to.directory, target)];
+        let (from_dir, from_name, found) = from.named(source.text)?;
+        let (to_dir, to_name, replaced) = to.named(target.text)?;
+        let (ino, kind) = found.ok_or_else(|| Error::NotFound {
+            path: source.text.to_owned(),
+        })?;
+        if let Some((_, at)) = asks_directory.iter().find(|(asks, _)| *asks)
+            && kind != Kind::Directory
+        {
             return Err(Error::NotADirectory {
                 path: at.text.to_owned(),
             });
         }
-        let (from_dir, from_name, _) = from.named(source.text)?;
-        let (to_dir, to_name, replaced) = to.named(target.text)?;
         if replaced.is_some_and(|(other, _)| other == ino) {
             return Ok(());
         }
@@ -132,6 +136,11 @@ impl Core {
             return Err(Error::Invalid { detail });
         }
         if let Some((other, other_kind)) = replaced {
+            if other_kind == Kind::Directory && self.is_within(world, from_dir, other) {
+                return Err(Error::NotEmpty {
+                    path: target.text.to_owned(),
+                });
+            }
             self.check_replaceable(world, kind, other, other_kind, target.text)?;
         }
         if let Some((other, _)) = replaced {
@@ -149,6 +158,12 @@ impl Core {
     ) -> Result<()> {
         let place = self.resolve(world, source, Follow::Never)?;
         let (ino, kind) = place.existing(source.text)?;
+        if place.directory && kind != Kind::Directory {
+            return Err(Error::NotADirectory {
+                path: source.text.to_owned(),
+            });
+        }
+        let (dir, name) = self.free_name(world, target)?;
         if kind == Kind::Directory {
             return Err(Error::Denied {
                 path: Some(source.text.to_owned()),
@@ -157,12 +172,6 @@ impl Core {
                 grant: None,
             });
         }
-        if place.directory {
-            return Err(Error::NotADirectory {
-                path: source.text.to_owned(),
-            });
-        }
-        let (dir, name) = self.free_name(world, target)?;
         self.link(world, dir, &name, ino, now)
     }
 
@@ -173,6 +182,7 @@ impl Core {
         at: At<'_>,
         now: Timestamp,
     ) -> Result<()> {
+        check_link_text(to)?;
         let (dir, name) = self.free_name(world, at)?;
         self.check_link_target(world, dir, to)?;
         self.create(world, dir, &name, Body::Symlink(to.into()), now)?;
@@ -204,19 +214,7 @@ impl Core {
     ///
     /// Counted by names alone: a link on the way was checked itself or is one of the base.
     pub(crate) fn check_link_target(&mut self, world: &World, dir: Ino, to: &str) -> Result<()> {
-        if to.is_empty() {
-            return Err(Error::NotFound {
-                path: String::new(),
-            });
-        }
-        if to.len() > SYMLINK_TARGET_BYTES_MAX {
-            let reason = crate::error::PathFault::TooLong;
-            return Err(Error::InvalidPath {
-                path: "the link's target".to_owned(),
-                reason,
-            });
-        }
-        Route::parse(to)?;
+        check_link_text(to)?;
         let path = self.view(world).path(dir);
         if leads_out(path.map_or(0, |path| path.components().len()), to) {
             return Err(link_denied(to));
@@ -269,6 +267,25 @@ impl Core {
             _ => Ok(()),
         }
     }
+}
+
+/// Refuses what no link may say, wherever it is made.
+fn check_link_text(to: &str) -> Result<()> {
+    if to.is_empty() {
+        return Err(Error::NotFound {
+            path: String::new(),
+        });
+    }
+    if to.len() > SYMLINK_TARGET_BYTES_MAX {
+        return Err(Error::InvalidPath {
+            path: "the link's target".to_owned(),
+            reason: crate::error::PathFault::TooLong,
+        });
+    }
+    if Route::parse(to)?.absolute {
+        return Err(link_denied(to));
+    }
+    Ok(())
 }
 
 /// Whether a link in a directory of this depth is absolute, or may lead out of the session.

@@ -31,9 +31,10 @@ impl VPath {
     /// Parses a path; a leading `/`, empty components and `.` are ignored and `..` is refused.
     pub fn parse(text: &str) -> Result<Self> {
         let route = Route::parse(text)?;
-        let names = route.steps.into_iter().map(|step| match step {
-            Step::Down(name) => Ok(name),
-            Step::Up => Err(Error::outside(text)),
+        let names = route.steps.into_iter().filter_map(|step| match step {
+            Step::Down(name) => Some(Ok(name)),
+            Step::Up => Some(Err(Error::outside(text))),
+            Step::Here => None,
         });
         names.collect::<Result<_>>().map(Self)
     }
@@ -112,6 +113,9 @@ pub(crate) enum Step {
     Down(Name),
     /// To the parent directory.
     Up,
+    /// To where the walk is: what a path that ends in `/.` adds, so that what is before is walked
+    /// into and not taken by its name.
+    Here,
 }
 
 /// What a guest asked to walk: steps that may go up and through links.
@@ -149,6 +153,9 @@ impl Route {
         }
         let last = text.rsplit('/').next().unwrap_or(text);
         let directory = !text.is_empty() && matches!(last, "" | "." | "..");
+        if last == "." && matches!(steps.last(), Some(Step::Down(_))) {
+            steps.push(Step::Here);
+        }
         Ok(Self {
             steps,
             absolute: text.starts_with('/'),

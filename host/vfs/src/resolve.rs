@@ -83,6 +83,7 @@ impl View<'_> {
         while let Some(step) = walk.pending.pop() {
             let name = match step {
                 Step::Down(name) => name,
+                Step::Here => continue,
                 Step::Up => {
                     walk.up()?;
                     continue;

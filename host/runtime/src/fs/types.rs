@@ -192,8 +192,11 @@ impl HostDescriptor for View<'_> {
         accessed: wasi::NewTimestamp,
         modified: wasi::NewTimestamp,
     ) -> FsResult<()> {
-        let (accessed, modified) = (flags::new_time(accessed)?, flags::new_time(modified)?);
         let directory = self.table.get(&directory)?;
+        if directory.kind() != Kind::Directory {
+            return Err(wasi::ErrorCode::NotDirectory.into());
+        }
+        let (accessed, modified) = (flags::new_time(accessed)?, flags::new_time(modified)?);
         Ok(directory.set_times_at(&path, flags::follows(path_flags), accessed, modified)?)
     }
 

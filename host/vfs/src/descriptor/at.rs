@@ -44,6 +44,7 @@ impl Descriptor {
         open: OpenFlags,
         flags: DescriptorFlags,
     ) -> Result<Self> {
+        self.check_directory()?;
         if open.directory && (open.create || open.exclusive || open.truncate) {
             return Err(Error::invalid(
                 "a directory cannot be created or truncated by opening it",
@@ -140,12 +141,16 @@ impl Descriptor {
     ///
     /// # Errors
     ///
-    /// `NotEmpty`, `NotADirectory`; `Busy` for the directory itself.
+    /// `NotEmpty`, `NotADirectory`; `Invalid` for a path that ends in `.` or `..`.
     pub fn remove_directory_at(&self, path: &str) -> Result<()> {
         self.noted_at(OperationKind::Remove, path, None, || {
             let at = self.below(path)?;
-            self.mutate(path, |core, world, now| {
+            let removed = self.mutate(path, |core, world, now| {
                 core.remove_directory_at(world, at, now)
+            });
+            removed.map_err(|error| match error {
+                Error::Busy { .. } => Error::invalid("a directory is removed by its name alone"),
+                error => error,
             })
         })
     }
@@ -191,6 +196,8 @@ impl Descriptor {
     ) -> Result<()> {
         let second = Some((target_dir, target));
         self.noted_at(OperationKind::Link, source, second, || {
+            self.check_directory()?;
+            target_dir.check_directory()?;
             if follow {
                 return Err(Error::invalid(
                     "a hard link is never made through a symbolic link",
@@ -239,8 +246,9 @@ impl Descriptor {
         if !self.session().is_same(target_dir.session()) {
             return Err(Error::CrossSession);
         }
+        let (from, to) = (self.below(source)?, target_dir.below(target)?);
         target_dir.check_may_mutate(target)?;
-        Ok((self.below(source)?, target_dir.below(target)?))
+        Ok((from, to))
     }
 
     fn mutate<R>(

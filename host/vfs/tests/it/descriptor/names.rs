@@ -1,6 +1,6 @@
 //! Changing names through descriptors: directories, rename, hard links, links, removal.
 
-use session_fs_vfs::{Kind, Session};
+use session_fs_vfs::{Kind, OpenFlags, Session};
 
 use super::{READ, READ_WRITE, open, session};
 use crate::support::{Body, MapBase, empty, fails, over, tree};
@@ -28,9 +28,14 @@ fn rename_rules() {
         ("full", "dir", "NotEmpty"),
         ("full/inner", "full", "NotEmpty"),
         (".", "x", "Busy"),
-        ("f", ".", "NotADirectory"),
+        ("f", ".", "Busy"),
+        ("none", ".", "Busy"),
+        ("none", "f/x", "NotADirectory"),
+        ("none", "../x", "Denied"),
+        ("dir/g", "dir", "NotEmpty"),
         ("dir", ".", "Busy"),
         ("dir", "dir/..", "Busy"),
+        ("dir/sub/.", "new", "Busy"),
         ("none", "x", "NotFound"),
         ("f", "none/x", "NotFound"),
         ("f", "f/x", "NotADirectory"),
@@ -73,20 +78,24 @@ fn removing_and_making_rules() {
         (unlink, "dir", "IsADirectory"),
         (unlink, ".", "IsADirectory"),
         (unlink, "none", "NotFound"),
+        (unlink, "to-dir/.", "IsADirectory"),
+        (unlink, "f/.", "NotADirectory"),
         (rmdir, "dir/sub", "ok"),
         (rmdir, "dir/sub/", "ok"),
         (rmdir, "dir", "NotEmpty"),
         (rmdir, "f", "NotADirectory"),
         (rmdir, "to-dir", "NotADirectory"),
         (rmdir, "to-dir/", "NotADirectory"),
-        (rmdir, ".", "Busy"),
-        (rmdir, "dir/..", "Busy"),
+        (rmdir, ".", "Invalid"),
+        (rmdir, "dir/..", "Invalid"),
+        (rmdir, "dir/sub/.", "Invalid"),
         (mkdir, "new", "ok"),
         (mkdir, "new/", "ok"),
         (mkdir, "f", "AlreadyExists"),
         (mkdir, "dir", "AlreadyExists"),
         (mkdir, "dangling", "AlreadyExists"),
         (mkdir, "none/new", "NotFound"),
+        (mkdir, "new/.", "NotFound"),
         (mkdir, ".session-fs", "Denied"),
         (mkdir, ".", "AlreadyExists"),
         (symlink, "new", "ok"),
@@ -122,7 +131,10 @@ fn targets_of_links() {
         ("to-dir/../../x", "dir/sub/l", "Denied"),
         ("dir/../f", "l", "Denied"),
         ("", "l", "NotFound"),
+        ("", "f", "NotFound"),
+        ("/f", "f", "Denied"),
         ("f\0", "l", "InvalidPath"),
+        ("f\0", "f", "InvalidPath"),
     ] {
         let session = session();
         let root = session.root().expect("open");
@@ -161,6 +173,8 @@ fn a_hard_link_is_the_same_object() {
 
     fails(root.link_at(true, "dir/h", &root, "x"), "Invalid");
     fails(root.link_at(false, "dir", &root, "x"), "Denied");
+    fails(root.link_at(false, "dir", &root, "dir/h"), "AlreadyExists");
+    fails(root.link_at(false, "dir", &root, "none/x"), "NotFound");
     fails(
         root.link_at(false, "dir/h", &root, "dir/g"),
         "AlreadyExists",
@@ -168,6 +182,25 @@ fn a_hard_link_is_the_same_object() {
     fails(root.link_at(false, "dir/h", &root, ".session-fs"), "Denied");
     fails(root.link_at(false, "none", &root, "x"), "NotFound");
     fails(root.link_at(false, "dir/h", &root, "x/"), "NotFound");
+}
+
+/// A handle that is no directory is told before anything that is wrong with flags or paths.
+#[test]
+fn names_are_below_directories_only() {
+    let session = session();
+    let (root, file) = (session.root().expect("open"), open(&session, "f", READ));
+    let directory = OpenFlags {
+        create: true,
+        directory: true,
+        ..OpenFlags::default()
+    };
+    fails(file.open_at("x", true, directory, READ), "NotADirectory");
+    fails(file.stat_at("/x", true), "NotADirectory");
+    fails(file.rename_at("x", &root, "y"), "NotADirectory");
+    fails(root.rename_at("f", &file, "y"), "NotADirectory");
+    fails(root.link_at(true, "f", &file, "y"), "NotADirectory");
+    fails(file.link_at(true, "f", &root, "y"), "NotADirectory");
+    fails(file.read_dir().map(drop), "NotADirectory");
 }
 
 /// RUSTSEC-2026-0188: a rename or a link across two trees with different rights.

@@ -280,16 +280,16 @@ impl Plain {
 
     fn rename(&mut self, source: &str, target: &str) -> Answer {
         let from = self.resolve(source, Follow::Never)?;
+        let to = self.resolve(target, Follow::Never)?;
+        if !from.named || !to.named {
+            return err("Busy");
+        }
         let Some(object) = from.found else {
             return err("NotFound");
         };
-        let to = self.resolve(target, Follow::Never)?;
         let is_directory = object == Object::Directory;
         if !is_directory && (from.directory || to.directory) {
             return err("NotADirectory");
-        }
-        if !from.named || !to.named {
-            return err("Busy");
         }
         if from.path == to.path {
             return Ok(String::new());
@@ -299,6 +299,7 @@ impl Plain {
         }
         match to.found {
             None => {}
+            Some(Object::Directory) if from.path.starts_with(&to.path) => return err("NotEmpty"),
             Some(Object::Directory) if !is_directory => return err("IsADirectory"),
             Some(Object::Directory) if !self.is_empty(&to.path) => return err("NotEmpty"),
             Some(Object::Directory) => {}
@@ -347,11 +348,17 @@ impl Plain {
     }
 
     fn symlink(&mut self, target: &str, text: &str) -> Answer {
+        if target.is_empty() {
+            return err("NotFound");
+        }
+        if target.starts_with('/') {
+            return err("Denied");
+        }
         let place = self.resolve(text, Follow::Never)?;
         if place.found.is_some() {
             return err("AlreadyExists");
         }
-        if place.directory || target.is_empty() {
+        if place.directory {
             return err("NotFound");
         }
         if leads_out(place.path.components().len() - 1, target) {

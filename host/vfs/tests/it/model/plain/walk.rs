@@ -28,6 +28,9 @@ impl Plain {
         let mut pending: Vec<String> = steps(text).rev().collect();
         let mut hops = 0;
         while let Some(step) = pending.pop() {
+            if step == "." {
+                continue;
+            }
             if step == ".." {
                 if at.pop().is_none() {
                     return err("Denied");
@@ -97,9 +100,14 @@ impl Plain {
     }
 }
 
+/// The names and `..` of a path; a name with `/.` at the end is walked into.
 pub(super) fn steps(text: &str) -> impl DoubleEndedIterator<Item = String> {
     let parts = text.split('/').filter(|part| !matches!(*part, "" | "."));
-    parts.map(str::to_owned)
+    let mut steps: Vec<String> = parts.map(str::to_owned).collect();
+    if text.ends_with("/.") && steps.last().is_some_and(|step| step != "..") {
+        steps.push(".".to_owned());
+    }
+    steps.into_iter()
 }
 
 fn ends_as_directory(text: &str) -> bool {
