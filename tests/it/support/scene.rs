@@ -69,13 +69,6 @@ impl Scene {
         self.outside.path().join("base")
     }
 
-    /// Every path of the base with what stands there, in the order of a listing.
-    pub(crate) fn tree(&self) -> Vec<String> {
-        let mut lines = Vec::new();
-        list(&self.path(), "", &mut lines);
-        lines
-    }
-
     /// Fails when anything in the base or beside it is not as it was, to the byte and nanosecond.
     #[track_caller]
     pub(crate) fn assert_untouched(&self) {
@@ -124,28 +117,6 @@ impl Item {
             Self::Pipe(path) => panic!("a session has no pipe such as {path}"),
         }
         .expect("put");
-    }
-}
-
-fn list(directory: &Path, prefix: &str, lines: &mut Vec<String>) {
-    let entries = fs::read_dir(directory).expect("a directory");
-    let mut paths: Vec<PathBuf> = entries
-        .map(|entry| entry.expect("an entry").path())
-        .collect();
-    paths.sort();
-    for path in paths {
-        let name = path.file_name().expect("it was listed").to_string_lossy();
-        let stat = fs::symlink_metadata(&path).expect("it was listed");
-        if stat.is_dir() {
-            lines.push(format!("{prefix}{name}/"));
-            list(&path, &format!("{prefix}{name}/"), lines);
-        } else if stat.is_symlink() {
-            let target = fs::read_link(&path).expect("a link");
-            lines.push(format!("{prefix}{name} -> {}", target.display()));
-        } else {
-            let content = fs::read(&path).expect("a file");
-            lines.push(format!("{prefix}{name} {}", content.escape_ascii()));
-        }
     }
 }
 
