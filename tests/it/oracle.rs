@@ -60,7 +60,7 @@ fn play_all(items: &[Item], grounds: &'static [Ground], first: u64, scripts: u64
         let players: Vec<_> = (0..PLAYERS)
             .map(|player| scope.spawn(move || share(player)))
             .collect();
-        let whole = players.into_iter().map(|player| player.join());
+        let whole = players.into_iter().map(std::thread::ScopedJoinHandle::join);
         whole.map(|whole| whole.expect("no difference")).sum()
     })
 }
