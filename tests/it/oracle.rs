@@ -32,6 +32,9 @@ const SCRIPTS_VARIABLE: &str = "SESSION_FS_ORACLE_SCRIPTS";
 /// Scripts over links that lead out of the tree, which only a directory can have.
 const OUTWARD_SCRIPTS: u64 = 300;
 
+/// Scripts where nothing may be changed.
+const READ_ONLY_SCRIPTS: u64 = 300;
+
 /// Threads that play; each has its own share of the scripts.
 const PLAYERS: u64 = 2;
 
@@ -46,9 +49,9 @@ fn seeded(number: u64) -> TestRunner {
 }
 
 /// Plays scripts and returns how many came out the same to the end.
-fn play_all(items: &[Item], grounds: &'static [Ground], first: u64, scripts: u64) -> u64 {
+fn play_all(duel: impl Fn() -> Duel + Sync, first: u64, scripts: u64) -> u64 {
     let share = |player: u64| {
-        let duel = Duel::new(items, grounds);
+        let duel = duel();
         let mut whole = 0;
         for number in (first..first + scripts).filter(|number| number % PLAYERS == player) {
             whole += u64::from(play(&duel, number) == Agreement::Whole);
@@ -86,7 +89,7 @@ fn play(duel: &Duel, number: u64) -> Agreement {
 fn scripts_come_out_the_same() {
     let asked = std::env::var(SCRIPTS_VARIABLE).ok();
     let scripts = asked.map_or(SCRIPTS, |number| number.parse().expect("a number"));
-    let whole = play_all(&scripts::ITEMS, BOTH, 0, scripts);
+    let whole = play_all(|| Duel::new(&scripts::ITEMS, BOTH), 0, scripts);
     assert!(
         whole * 2 > scripts,
         "only {whole} of {scripts} were compared to the end"
@@ -99,18 +102,21 @@ fn with_outward() -> Vec<Item> {
 
 #[test]
 fn links_that_lead_out_lead_nowhere() {
-    play_all(
-        &with_outward(),
-        &[Ground::Directory],
-        1 << 40,
-        OUTWARD_SCRIPTS,
-    );
+    let duel = || Duel::new(&with_outward(), &[Ground::Directory]);
+    play_all(duel, 1 << 40, OUTWARD_SCRIPTS);
+}
+
+/// RUSTSEC-2026-0149: what may only be read was emptied by opening it.
+#[test]
+fn nothing_changes_what_may_only_be_read() {
+    let duel = || Duel::read_only(&scripts::ITEMS, BOTH);
+    play_all(duel, 1 << 41, READ_ONLY_SCRIPTS);
 }
 
 /// Scripts that were once found, and those that show the known exceptions.
 ///
 /// In a file, scripts are divided by empty lines; a line with `#` is a word on the next script. Those in
-/// `outward.script` begin with the links that lead out.
+/// `outward.script` begin with the links that lead out, those in `read-only.script` may change nothing.
 fn kept() -> Vec<(String, Vec<String>)> {
     let folder = std::fs::read_dir(root().join("tests/oracle")).expect("a folder");
     let mut kept = Vec::new();
@@ -133,9 +139,13 @@ fn kept() -> Vec<(String, Vec<String>)> {
 fn kept_scripts_come_out_the_same() {
     let usual = Duel::new(&scripts::ITEMS, BOTH);
     let outward = Duel::new(&with_outward(), &[Ground::Directory]);
+    let read_only = Duel::read_only(&scripts::ITEMS, BOTH);
     for (file, script) in kept() {
-        let is_outward = file.ends_with("outward.script");
-        let duel = if is_outward { &outward } else { &usual };
+        let duel = match file.rsplit('/').next() {
+            Some("outward.script") => &outward,
+            Some("read-only.script") => &read_only,
+            _ => &usual,
+        };
         if let Err(difference) = duel.play(&script) {
             panic!("{file}: {difference}\n{}", script.join("\n"));
         }

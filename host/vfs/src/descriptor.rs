@@ -176,6 +176,13 @@ impl Descriptor {
     pub fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<()> {
         self.noted_write(OperationKind::Write, bytes, || {
             self.check_writable()?;
+            if offset > CONTENT_BYTES_MAX {
+                // Also for nothing to write: the offset is none that a file has.
+                return Err(Error::FileTooLarge {
+                    path: "the file".to_owned(),
+                    limit: self.session().limits().file_bytes_max,
+                });
+            }
             self.session().change(None, |core, world, now| {
                 core.write_at(world, self.handle.ino, offset, bytes, now, "the file")
             })

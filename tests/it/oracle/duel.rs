@@ -1,6 +1,8 @@
 //! One script on both hosts, and what differs.
 
 use tokio::runtime::Runtime as Tokio;
+use vfs::Access;
+use wasmtime_wasi::FsPerms;
 
 use super::exceptions::is_known;
 use super::hosts::{self, Guest};
@@ -15,6 +17,7 @@ pub(super) struct Duel {
     /// Sessions leave it as it is, so that one is enough.
     scene: Scene,
     grounds: &'static [Ground],
+    access: Access,
 }
 
 /// How far two hosts went the same way.
@@ -34,6 +37,15 @@ impl Duel {
             items: items.to_vec(),
             scene: Scene::new(items),
             grounds,
+            access: Access::ReadWrite,
+        }
+    }
+
+    /// The same where nothing may be changed.
+    pub(super) fn read_only(items: &[Item], grounds: &'static [Ground]) -> Self {
+        Self {
+            access: Access::ReadOnly,
+            ..Self::new(items, grounds)
         }
     }
 
@@ -41,14 +53,21 @@ impl Duel {
     pub(super) fn play(&self, script: &[String]) -> Result<Agreement, String> {
         let text = script.join("\n");
         let scene = Scene::new(&self.items);
-        let theirs = self.player.on_the_oracle(&self.tokio, &scene, &[&text]);
+        let permissions = match self.access {
+            Access::ReadWrite => FsPerms::ReadWrite,
+            Access::ReadOnly => FsPerms::ReadOnly,
+        };
+        let args = [text.as_str()];
+        let player = &self.player;
+        let theirs = player.on_the_oracle(&self.tokio, &scene, permissions, &args);
         let their_tree = trees::of_directory(&scene.path());
         let mut agreement = Agreement::Whole;
         for &ground in self.grounds {
-            let plan = self.player.plan().items(&self.items).args(&[&text]);
-            let ran = self
-                .player
-                .on_a_session(&self.tokio, &plan, ground, &self.scene);
+            let mut plan = player.plan().items(&self.items).args(&args);
+            if self.access == Access::ReadOnly {
+                plan = plan.read_only();
+            }
+            let ran = player.on_a_session(&self.tokio, &plan, ground, &self.scene);
             agreement = compare(script, &ran.stdout, &theirs)
                 .map_err(|difference| format!("over {ground:?}, {difference}"))?;
             if agreement == Agreement::Whole {

@@ -19,7 +19,7 @@ struct Exception {
     reason: &'static str,
 }
 
-const EXCEPTIONS: [Exception; 32] = [
+const EXCEPTIONS: [Exception; 37] = [
     Exception {
         methods: &["open-at"],
         step: "",
@@ -195,6 +195,13 @@ const EXCEPTIONS: [Exception; 32] = [
         reason: "what is named with a slash has to be a directory; theirs forgets the slash",
     },
     Exception {
+        methods: &["metadata-hash-at"],
+        step: "/ ",
+        ours: "equal",
+        theirs: "different",
+        reason: "a link to a directory that is named with a slash is that directory",
+    },
+    Exception {
         methods: &["stat-at"],
         step: "/ ",
         ours: "DescriptorType::Directory *",
@@ -207,6 +214,13 @@ const EXCEPTIONS: [Exception; 32] = [
         ours: "error *",
         theirs: "*",
         reason: "what is named with a slash and a point has to be a directory; theirs forgets both",
+    },
+    Exception {
+        methods: &["metadata-hash-at"],
+        step: "/. ",
+        ours: "equal",
+        theirs: "different",
+        reason: "a link to a directory that is named with a slash and a point is that directory",
     },
     Exception {
         methods: &["stat-at"],
@@ -263,6 +277,37 @@ const EXCEPTIONS: [Exception; 32] = [
         ours: "error no-entry",
         theirs: "error *",
         reason: "an empty target is told before what is wrong with the name",
+    },
+    Exception {
+        methods: &[
+            "open-at",
+            "set-times",
+            "set-times-at",
+            "create-directory-at",
+            "remove-directory-at",
+            "unlink-file-at",
+            "rename-at",
+            "link-at",
+            "symlink-at",
+        ],
+        step: "",
+        ours: "error read-only",
+        theirs: "error not-permitted",
+        reason: "the WIT names read-only for a directory that may not be changed",
+    },
+    Exception {
+        methods: &["write", "set-size", "write-via-stream", "append-via-stream"],
+        step: "",
+        ours: "error bad-descriptor",
+        theirs: "error not-permitted",
+        reason: "what was opened for reading is no handle to write with, wherever it is",
+    },
+    Exception {
+        methods: &["link-at"],
+        step: "",
+        ours: "error invalid",
+        theirs: "error not-permitted",
+        reason: "a link that would have to be followed is told before the right to make it",
     },
 ];
 

@@ -54,7 +54,13 @@ impl Guest {
     }
 
     /// Runs it over the scene's directory itself and returns what it printed.
-    pub(super) fn on_the_oracle(&self, tokio: &Tokio, scene: &Scene, args: &[&str]) -> String {
+    pub(super) fn on_the_oracle(
+        &self,
+        tokio: &Tokio,
+        scene: &Scene,
+        permissions: FsPerms,
+        args: &[&str],
+    ) -> String {
         let stdout = MemoryOutputPipe::new(OUTPUT_BYTES_MAX);
         let stderr = MemoryOutputPipe::new(OUTPUT_BYTES_MAX);
         let mut wasi = WasiCtxBuilder::new();
@@ -63,7 +69,7 @@ impl Guest {
             .stdout(stdout.clone())
             .stderr(stderr.clone())
             .allow_blocking_current_thread(true);
-        wasi.preopened_dir(scene.path(), "/", FsPerms::ReadWrite)
+        wasi.preopened_dir(scene.path(), "/", permissions)
             .expect("the scene is there");
         let host = Host {
             wasi: wasi.build(),

@@ -4,6 +4,8 @@
 //! Not on the oracle are those whose subject is where wasmtime is not POSIX: it stops reading for good
 //! at an end, and tells every refused write as EIO.
 
+use wasmtime_wasi::FsPerms;
+
 use super::hosts::{Guest, tokio};
 use super::trees;
 use crate::support::{Ground, Item, Scene, guests};
@@ -65,7 +67,7 @@ fn what_guests_expect_of_a_session_is_what_they_find_elsewhere() {
     ];
     let tokio = tokio();
     for (guest, items) in cases {
-        Guest::new(guest).on_the_oracle(&tokio, &Scene::new(items), &[]);
+        Guest::new(guest).on_the_oracle(&tokio, &Scene::new(items), FsPerms::ReadWrite, &[]);
     }
 }
 
@@ -80,7 +82,7 @@ fn random_steps_come_out_the_same() {
     for seed in 1..=SEEDS {
         let seed = seed.to_string();
         let scene = Scene::new(&items);
-        let expected = guest.on_the_oracle(&tokio, &scene, &[&seed]);
+        let expected = guest.on_the_oracle(&tokio, &scene, FsPerms::ReadWrite, &[&seed]);
         let their_tree = trees::of_directory(&scene.path());
         let plan = guest.plan().items(&items).args(&[&seed]);
         let base = Scene::new(&items);

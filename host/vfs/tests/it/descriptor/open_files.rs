@@ -122,6 +122,7 @@ fn no_size_passes_what_offsets_can_say() {
     file.set_size(i64::MAX as u64).expect("the most there is");
     fails(file.set_size(i64::MAX as u64 + 1), "FileTooLarge");
     fails(file.append(b"x"), "FileTooLarge");
+    fails(file.write_at(i64::MAX as u64 + 1, b""), "FileTooLarge");
     fails(session.truncate("f", u64::MAX), "FileTooLarge");
 }
 
