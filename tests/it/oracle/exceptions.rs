@@ -19,7 +19,7 @@ struct Exception {
     reason: &'static str,
 }
 
-const EXCEPTIONS: [Exception; 37] = [
+const EXCEPTIONS: [Exception; 38] = [
     Exception {
         methods: &["open-at"],
         step: "",
@@ -235,6 +235,13 @@ const EXCEPTIONS: [Exception; 37] = [
         ours: "error not-directory",
         theirs: "error is-directory",
         reason: "POSIX has ENOTDIR for a file that is named with a slash",
+    },
+    Exception {
+        methods: &["open-at"],
+        step: " create",
+        ours: "error loop",
+        theirs: "error is-directory",
+        reason: "what is wrong with what stands there is told, and not that a directory cannot be created",
     },
     Exception {
         methods: &["open-at"],
