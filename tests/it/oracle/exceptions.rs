@@ -19,7 +19,7 @@ struct Exception {
     reason: &'static str,
 }
 
-const EXCEPTIONS: [Exception; 38] = [
+const EXCEPTIONS: [Exception; 39] = [
     Exception {
         methods: &["open-at"],
         step: "",
@@ -249,6 +249,13 @@ const EXCEPTIONS: [Exception; 38] = [
         ours: "error *",
         theirs: "error is-directory",
         reason: "what is wrong with what stands there is told, and not that a directory cannot be created",
+    },
+    Exception {
+        methods: &["link-at"],
+        step: "",
+        ours: "error not-permitted",
+        theirs: "error no-entry",
+        reason: "a directory is not linked, whatever is wrong with the directory of the new name",
     },
     Exception {
         methods: &["link-at"],
