@@ -113,6 +113,8 @@ pub(crate) struct Event {
     pub(crate) kind: &'static str,
     pub(crate) path: Option<String>,
     pub(crate) detail: String,
+    /// What `--grant` takes to allow it.
+    pub(crate) grant: Option<String>,
     pub(crate) count: u64,
 }
 
@@ -308,12 +310,14 @@ impl From<RunEvent> for Event {
             kind,
             path,
             detail,
+            grant,
             count,
         } = event;
         Self {
             kind: kind.as_str(),
             path,
             detail,
+            grant,
             count,
         }
     }

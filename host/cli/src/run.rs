@@ -210,7 +210,7 @@ fn job(
         } else {
             Access::ReadWrite
         },
-        grants: grants(&args.grant, workspace),
+        grants: grants(args, workspace)?,
         policy: match (args.dry_run, args.hold) {
             (true, _) => Policy::DryRun,
             (false, true) => Policy::Hold,
@@ -251,10 +251,18 @@ fn pairs(pairs: &[Pair]) -> Vec<(String, String)> {
         .collect()
 }
 
-fn grants(list: &[Grant], workspace: &Workspace) -> Grants {
-    let mut grants = Grants::default();
-    for grant in list {
+fn grants(args: &RunArgs, workspace: &Workspace) -> Result<Grants, Failure> {
+    let list = [&args.grant, &args.read, &args.write];
+    let list: Vec<Grant> = list.into_iter().flatten().cloned().collect();
+    let rules = Grants::rules_of(&list);
+    let rules = rules.map_err(|error| Failure::new(Code::Usage, error.to_string()))?;
+    let mut grants = Grants {
+        rules,
+        ..Grants::default()
+    };
+    for grant in &list {
         match grant {
+            Grant::Read(_) | Grant::Write(_) => {}
             Grant::Commit => grants.commit = true,
             Grant::Begin(base) => {
                 let name = base.strip_prefix("vfs://").unwrap_or(base);
@@ -262,7 +270,7 @@ fn grants(list: &[Grant], workspace: &Workspace) -> Grants {
             }
         }
     }
-    grants
+    Ok(grants)
 }
 
 /// Where a run worked.

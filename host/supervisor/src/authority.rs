@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use runtime::{AuthorityError, BeginRequest, CommitReport, SessionAuthority};
-use vfs::{DenialReason, Failure, Operation, OperationKind, Session, Status};
+use vfs::{DenialReason, Failure, Operation, OperationKind, PathRules, Session, Status};
 use workspace::{
     BeginOptions, ChangeInfo, CommitOptions, CommitOutcome, Workspace, WorkspaceError,
 };
@@ -80,6 +80,8 @@ impl TaskAuthority {
             task_id: own.task_id.clone(),
             labels: request.labels,
             access: self.own.access(),
+            // What is begun from a session has its rules anyway; those of its own base are no others'.
+            rules: PathRules::default(),
             limits: Some(self.own.limits().clone()),
         }
     }

@@ -125,6 +125,7 @@ impl Job {
             task_id,
             labels: self.labels.clone(),
             access: self.access,
+            rules: self.grants.rules.clone(),
             limits: self.session_limits.clone(),
         }
     }

@@ -291,3 +291,36 @@ fn a_tree_in_memory_is_as_good_as_a_directory() {
         .assert_code(0)
         .assert_says(&["committed", "A n", "vfs://scratch"]);
 }
+
+#[test]
+fn an_agent_reaches_what_the_operator_granted() {
+    let place = Place::new();
+    let options = ["--read", "b.txt", "--write", "dir/**"];
+    let steps = [
+        "try a.txt",
+        "try b.txt",
+        "try dir/new.txt",
+        "write dir/c.txt x",
+    ];
+    let done = place.run(&options, guests::STEPS, &steps).done();
+    done.assert_code(0)
+        .assert_stdout("false\nfalse\ntrue\n")
+        .assert_says(&[
+            "denied: 'a.txt': denied: the path may not be written",
+            "--write 'a.txt' would allow it",
+            "--write 'b.txt' would allow it",
+            "A dir/new.txt",
+            "M dir/c.txt",
+            "2 paths",
+        ]);
+    assert_eq!(place.read("dir/new.txt").as_deref(), Some("x"));
+
+    let options = ["--grant", "write=a.txt", "--format", "json"];
+    let done = place
+        .run(&options, guests::STEPS, &["try a.txt", "try it's"])
+        .done();
+    done.assert_code(0);
+    let report: serde_json::Value = serde_json::from_str(&done.stdout).expect("JSON");
+    assert_eq!(report["change"]["entries"][0]["path"], "a.txt");
+    assert_eq!(report["events"][0]["grant"], "write=it's");
+}

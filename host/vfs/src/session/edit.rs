@@ -28,7 +28,7 @@ impl Session {
             return Err(Error::invalid("the text to replace is empty"));
         }
         loop {
-            let (ino, content) = self.content_at(path)?;
+            let (ino, content) = self.content_at(path).map_err(Error::of_a_write)?;
             let before = self.read_whole(&content)?;
             let size = replaced_len(&before, path, (search, replace), count)?;
             check_size(self.world(), path, size)?;
