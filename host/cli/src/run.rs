@@ -255,14 +255,17 @@ fn grants(args: &RunArgs, workspace: &Workspace) -> Result<Grants, Failure> {
     let list = [&args.grant, &args.read, &args.write];
     let list: Vec<Grant> = list.into_iter().flatten().cloned().collect();
     let rules = Grants::rules_of(&list);
-    let rules = rules.map_err(|error| Failure::new(Code::Usage, error.to_string()))?;
+    let refuse = |error: vfs::Error| Failure::new(Code::Usage, error.to_string());
+    let rules = rules.map_err(refuse)?;
+    let executes = Grants::executes_of(&list).map_err(refuse)?;
     let mut grants = Grants {
         rules,
+        executes,
         ..Grants::default()
     };
     for grant in &list {
         match grant {
-            Grant::Read(_) | Grant::Write(_) => {}
+            Grant::Read(_) | Grant::Write(_) | Grant::Execute(_) => {}
             Grant::Commit => grants.commit = true,
             Grant::Begin(base) => {
                 let name = base.strip_prefix("vfs://").unwrap_or(base);

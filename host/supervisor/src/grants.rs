@@ -7,8 +7,9 @@ use std::sync::Arc;
 use vfs::PathRules;
 use workspace::BaseHandle;
 
-/// What a task was granted. The default is its own session over the whole base, and nothing else.
-#[derive(Clone, Debug, Default)]
+/// What a task was granted. The default is its own session over the whole base, with nothing of
+/// version control to be written, and nothing else.
+#[derive(Clone, Debug)]
 pub struct Grants {
     /// Whether the guest may itself commit the session of its run; only under `Policy::Commit`.
     pub commit: bool,
@@ -16,6 +17,9 @@ pub struct Grants {
     pub bases: BTreeMap<String, Arc<BaseHandle>>,
     /// The paths of its own base that it may read and write.
     pub rules: PathRules,
+    /// What may be committed without a person of what [runs by itself](crate::runs_on_open), as
+    /// what these rules let be read.
+    pub executes: PathRules,
 }
 
 /// One grant as an operator writes it.
@@ -29,6 +33,19 @@ pub enum Grant {
     Read(String),
     /// `write=GLOB`
     Write(String),
+    /// `execute=GLOB`
+    Execute(String),
+}
+
+impl Default for Grants {
+    fn default() -> Self {
+        Self {
+            commit: false,
+            bases: BTreeMap::new(),
+            rules: PathRules::guarded(),
+            executes: PathRules::nothing(),
+        }
+    }
 }
 
 impl FromStr for Grant {
@@ -42,15 +59,16 @@ impl FromStr for Grant {
             }
             Some(("read", glob)) => checked(glob).map(Self::Read),
             Some(("write", glob)) => checked(glob).map(Self::Write),
+            Some(("execute", glob)) => checked(glob).map(Self::Execute),
             _ => Err(format!(
-                "unknown grant '{text}'; there are 'commit', 'begin=vfs://NAME', 'read=GLOB' and 'write=GLOB'"
+                "unknown grant '{text}'; there are 'commit', 'begin=vfs://NAME', 'read=GLOB', 'write=GLOB' and 'execute=GLOB'"
             )),
         }
     }
 }
 
 impl Grants {
-    /// The rules of a list of grants: everything where it has none for paths.
+    /// The rules of a list of grants: those of the default where it has none for paths.
     ///
     /// # Errors
     ///
@@ -61,13 +79,28 @@ impl Grants {
             match grant {
                 Grant::Read(glob) => read.push(glob),
                 Grant::Write(glob) => write.push(glob),
-                Grant::Commit | Grant::Begin(_) => {}
+                _ => {}
             }
         }
         if read.is_empty() && write.is_empty() {
-            return Ok(PathRules::default());
+            return Ok(PathRules::guarded());
         }
         PathRules::allowing(&read, &write)
+    }
+}
+
+impl Grants {
+    /// What a list of grants lets be committed of what runs by itself.
+    ///
+    /// # Errors
+    ///
+    /// As [`PathRules::allowing`].
+    pub fn executes_of(grants: &[Grant]) -> Result<PathRules, vfs::Error> {
+        let globs = grants.iter().filter_map(|grant| match grant {
+            Grant::Execute(glob) => Some(glob.as_str()),
+            _ => None,
+        });
+        PathRules::allowing(&globs.collect::<Vec<_>>(), &[])
     }
 }
 
@@ -111,10 +144,13 @@ mod tests {
     }
 
     #[test]
-    fn without_grants_for_paths_there_are_no_rules() {
+    fn without_grants_for_paths_all_but_version_control_is_granted() {
         let rules = |grants: &[Grant]| Grants::rules_of(grants).expect("valid");
-        assert!(rules(&[Grant::Commit]).is_everything());
         let path = |text| vfs::VPath::parse(text).expect("valid");
+        for whole in [rules(&[Grant::Commit]), Grants::default().rules] {
+            assert!(whole.may_write(&path("a")) && whole.may_read(&path(".git/config")));
+            assert!(!whole.may_write(&path(".git/config")));
+        }
         let one = rules(&[
             Grant::Commit,
             Grant::Read("a".to_owned()),

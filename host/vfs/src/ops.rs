@@ -184,7 +184,7 @@ impl Core {
         }
         if kind == Kind::Directory {
             let names = [(from_dir, &from_name), (to_dir, &to_name)];
-            self.check_below(world, ino, &names, source.text)?;
+            self.check_moved(world, ino, names, source.text)?;
         }
         if let Some((other, _)) = replaced {
             self.unlink(world, to_dir, &to_name, other, now)?;

@@ -59,7 +59,7 @@ struct Walk<'t> {
     text: &'t str,
     /// The directories from the start to where the walk is.
     dirs: SmallVec<[Ino; 16]>,
-    /// What may be done in each of them; empty where everything may.
+    /// What may be done in each of them; empty where everything may be read.
     standings: SmallVec<[Standing; 1]>,
     /// The steps to take, the next one last.
     pending: Vec<Step>,
@@ -148,10 +148,10 @@ impl View<'_> {
 
 /// What the rules say of a walk.
 impl View<'_> {
-    /// What may be done in a directory; `None` where everything may.
+    /// What may be done in a directory; `None` where everything may be read.
     pub(crate) fn standing_of(&self, dir: Ino) -> Option<Standing> {
         let rules = &self.world.rules;
-        if rules.is_everything() {
+        if rules.hides_nothing() {
             return None;
         }
         // One that was removed has nothing in it.

@@ -7,7 +7,7 @@ mod below;
 mod pattern;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use pattern::{Pattern, Positions, literal};
 use smallvec::SmallVec;
@@ -15,11 +15,15 @@ use smallvec::SmallVec;
 use crate::Name;
 use crate::error::{DenialReason, Error, NOT_WRITABLE, Result};
 use crate::path::VPath;
+use crate::reserved::is_version_control;
 
 /// Globs of one side of a rule set, so that one step of a walk stays cheap.
 const GLOBS_MAX: usize = 256;
 
 /// Which paths may be read and which written; everything by default.
+///
+/// The folders of version control, `.git` and its like, are written only where a glob spells their
+/// name out, whatever rules there are; by default, without any, they are like others.
 ///
 /// What may be written may be read. With globs given, everything else is denied, whether or not it
 /// exists; of directories above what may be read only the way there is shown.
@@ -35,7 +39,18 @@ struct Layer {
     /// Those of `write` are among them.
     read: Vec<Pattern>,
     write: Vec<Pattern>,
+    /// Whether it restricts what may be read.
+    hides: bool,
+    /// Whether it may let something of version control be written.
+    names: bool,
 }
+
+/// What allows everything but what has to be named.
+static GUARD: LazyLock<Arc<Layer>> = LazyLock::new(|| {
+    let everything = Pattern::parse("**").expect("a glob");
+    let read = vec![everything.clone()];
+    Arc::new(Layer::new(read, vec![everything]))
+});
 
 /// What may be done where a walk is: the positions in every pattern of every layer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,8 +87,28 @@ impl PathRules {
         let write = parse(write)?;
         let mut read = parse(read)?;
         read.extend(write.iter().cloned());
-        let layers = Arc::from([Arc::new(Layer { read, write })]);
+        let layers = Arc::from([Arc::new(Layer::new(read, write))]);
         Ok(Self { layers })
+    }
+
+    /// Rules by which nothing may be read or written.
+    pub fn nothing() -> Self {
+        let layers = Arc::from([Arc::new(Layer::new(Vec::new(), Vec::new()))]);
+        Self { layers }
+    }
+
+    /// Rules by which everything may be read, and written but for what has to be named.
+    pub fn guarded() -> Self {
+        let layers = Arc::from([GUARD.clone()]);
+        Self { layers }
+    }
+
+    /// The glob that matches a path alone; of the root, everything.
+    pub fn glob_of(path: &VPath) -> String {
+        if path.is_root() {
+            return "**".to_owned();
+        }
+        literal(&path.to_string())
     }
 
     /// What both of them allow.
@@ -91,6 +126,16 @@ impl PathRules {
     /// Whether everything is allowed.
     pub fn is_everything(&self) -> bool {
         self.layers.is_empty()
+    }
+
+    /// Whether everything may be read.
+    pub(crate) fn hides_nothing(&self) -> bool {
+        !self.layers.iter().any(|layer| layer.hides)
+    }
+
+    /// Whether what a directory takes along may have been writable by its name alone.
+    pub(crate) fn names_something(&self) -> bool {
+        self.layers.iter().any(|layer| layer.names)
     }
 
     /// Whether the path may be read, if it exists.
@@ -121,8 +166,10 @@ impl PathRules {
 
     pub(crate) fn step(&self, from: &Standing, name: &Name) -> Standing {
         let patterns = self.patterns().zip(&from.0);
-        let step = |((pattern, _), at): ((&Pattern, Right), &Positions)| match *at {
+        let by_name = is_version_control(name);
+        let step = |((pattern, right), at): ((&Pattern, Right), &Positions)| match *at {
             0 => 0,
+            at if by_name && right == Right::Write => pattern.step_by_name(at, name),
             at => pattern.step(at, name),
         };
         Standing(patterns.map(step).collect())
@@ -179,6 +226,22 @@ impl PathRules {
     }
 }
 
+impl Layer {
+    fn new(read: Vec<Pattern>, write: Vec<Pattern>) -> Self {
+        let whole = |pattern: &Pattern| pattern.covers(pattern.start());
+        let hides = !read.iter().any(whole);
+        let names = write
+            .iter()
+            .any(|pattern| pattern.names(is_version_control));
+        Self {
+            read,
+            write,
+            hides,
+            names,
+        }
+    }
+}
+
 impl Right {
     /// The denial of this at a canonical path, with the narrowest grant that would allow it.
     pub(crate) fn denied(self, text: &str, path: &VPath) -> Error {
@@ -190,17 +253,9 @@ impl Right {
             path: Some(text.to_owned()),
             reason: DenialReason::Capability,
             detail: detail.to_owned(),
-            grant: Some(format!("{verb}={}", glob_of(path))),
+            grant: Some(format!("{verb}={}", PathRules::glob_of(path))),
         }
     }
-}
-
-/// The glob that matches a path alone; of the root, everything.
-fn glob_of(path: &VPath) -> String {
-    if path.is_root() {
-        return "**".to_owned();
-    }
-    literal(&path.to_string())
 }
 
 impl fmt::Debug for PathRules {

@@ -324,3 +324,46 @@ fn an_agent_reaches_what_the_operator_granted() {
     assert_eq!(report["change"]["entries"][0]["path"], "a.txt");
     assert_eq!(report["events"][0]["grant"], "write=it's");
 }
+
+#[test]
+fn what_runs_by_itself_is_committed_by_a_grant_or_a_person() {
+    let steps = ["write Makefile all:", "write a.txt y"];
+    let place = Place::new();
+    let done = place.run(&[], guests::STEPS, &steps).done();
+    done.assert_code(5).assert_says(&[
+        "'Makefile'",
+        "runs by itself",
+        "the grant 'execute=Makefile' would allow it",
+        "rolled back",
+    ]);
+    place.scene.assert_untouched();
+
+    let done = place
+        .run(&["--hold"], guests::STEPS, &steps)
+        .with_input("commit\n");
+    done.assert_code(0).assert_says(&["look at Makefile"]);
+    assert_eq!(place.read("Makefile").as_deref(), Some("all:\n"));
+
+    let steps = ["write Makefile clean:"];
+    let done = place
+        .run(&["--grant", "execute=Makefile"], guests::STEPS, &steps)
+        .done();
+    done.assert_code(0);
+    assert_eq!(place.read("Makefile").as_deref(), Some("clean:\n"));
+}
+
+#[test]
+fn version_control_is_changed_by_who_was_granted_it_by_name() {
+    let place = Place::new();
+    let steps = ["try .git", "try .GIT", "try git~1"];
+    let done = place.run(&[], guests::STEPS, &steps).done();
+    done.assert_code(0)
+        .assert_stdout("false\nfalse\nfalse\n")
+        .assert_says(&["--write '.git' would allow it", "nothing to commit"]);
+    place.scene.assert_untouched();
+    let done = place
+        .run(&["--write", ".git"], guests::STEPS, &["try .git"])
+        .done();
+    done.assert_code(0).assert_stdout("true\n");
+    assert_eq!(place.read(".git").as_deref(), Some("x"));
+}

@@ -82,8 +82,9 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) conflict: ConflictArgs,
 
-    /// What the agent may do beyond its session: `commit` it, or `begin=vfs://NAME`; and the paths
-    /// of the base that it may reach, as with --read and --write
+    /// What the agent may do beyond its session: `commit` it, or `begin=vfs://NAME`; the paths of
+    /// the base that it may reach, as with --read and --write; and with `execute=GLOB` what is
+    /// committed without a person although it runs by itself when the tree is opened or built
     #[arg(long, value_name = "GRANT")]
     pub(crate) grant: Vec<Grant>,
 

@@ -265,6 +265,21 @@ fn put_entries(text: &mut String, entries: &[Entry]) {
     });
     put_rows(text, rows);
     put_more(text, entries.len(), ENTRIES_SHOWN_MAX);
+    put_running(text, entries);
+}
+
+/// What a person should look at before it is in the tree.
+fn put_running(text: &mut String, entries: &[Entry]) {
+    let running = entries.iter().filter(|entry| entry.runs_on_open);
+    for entry in running.take(ENTRIES_SHOWN_MAX) {
+        let path = clean_line(&entry.path);
+        put(
+            text,
+            format_args!(
+                "{YELLOW}look at{YELLOW:#} {path}: it runs when the tree is opened or built\n"
+            ),
+        );
+    }
 }
 
 fn entry_path(entry: &Entry) -> String {
@@ -412,6 +427,7 @@ mod tests {
             renamed_from: None,
             size_before: None,
             size_after: Some(1_536),
+            runs_on_open: false,
         };
         let entries: Vec<Entry> = (0..ENTRIES_SHOWN_MAX + 3).map(entry).collect();
         let mut text = String::new();
@@ -438,6 +454,7 @@ mod tests {
                 renamed_from: from.map(str::to_owned),
                 size_before: before,
                 size_after: after,
+                runs_on_open: false,
             };
             let mut text = String::new();
             put_entries(&mut text, &[entry]);

@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::{Right, Standing, glob_of};
+use super::{PathRules, Right, Standing};
 use crate::core::Core;
 use crate::error::{DenialReason, Error, Result};
 use crate::inode::Ino;
@@ -14,20 +14,47 @@ use crate::{Kind, Name};
 type Standings = SmallVec<[Standing; 2]>;
 
 impl Core {
-    /// Refuses to move or remove a directory unless all below it may be written, by each of the
-    /// names that it has or is to get. So nothing is moved to where more is allowed.
+    /// Refuses to move a directory unless all below it may be written, by the name that it has and
+    /// the one that it is to get. So nothing is moved to where more is allowed.
     ///
-    /// Costs nothing where a glob covers the whole directory; else everything below is looked at.
+    /// Costs nothing where a glob covers the whole directory, both here and there: then what has to
+    /// be named moves along, as it is. Else everything below is looked at.
     ///
     /// # Errors
     ///
     /// `Denied`; `Quota` over `Limits::visited_max` objects.
-    pub(crate) fn check_below(
+    pub(crate) fn check_moved(
+        &mut self,
+        world: &World,
+        dir: Ino,
+        names: [(Ino, &Name); 2],
+        text: &str,
+    ) -> Result<()> {
+        let at_once = !world.rules.names_something();
+        self.check_below(world, dir, &names, (text, at_once))
+    }
+
+    /// Refuses to remove a directory unless all below it may be written.
+    ///
+    /// # Errors
+    ///
+    /// As [`Core::check_moved`].
+    pub(crate) fn check_removed(
+        &mut self,
+        world: &World,
+        dir: Ino,
+        name: (Ino, &Name),
+        text: &str,
+    ) -> Result<()> {
+        self.check_below(world, dir, &[name], (text, false))
+    }
+
+    fn check_below(
         &mut self,
         world: &World,
         dir: Ino,
         names: &[(Ino, &Name)],
-        text: &str,
+        (text, at_once): (&str, bool),
     ) -> Result<()> {
         if world.rules.is_everything() {
             return Ok(());
@@ -43,7 +70,7 @@ impl Core {
         let mut budget = Budget::new(world);
         let mut pending = vec![(dir, at)];
         while let Some((dir, at)) = pending.pop() {
-            if at.iter().all(|at| world.rules.covers(at)) {
+            if at_once && at.iter().all(|at| world.rules.covers(at)) {
                 continue;
             }
             for entry in self.view(world).entries(dir)? {
@@ -73,6 +100,6 @@ fn not_below(text: &str, dir: &VPath) -> Error {
         path: Some(text.to_owned()),
         reason: DenialReason::Capability,
         detail: "something below it may not be written".to_owned(),
-        grant: Some(format!("write={}/**", glob_of(dir))),
+        grant: Some(format!("write={}/**", PathRules::glob_of(dir))),
     }
 }

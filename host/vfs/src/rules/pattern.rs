@@ -77,15 +77,32 @@ impl Pattern {
 
     /// Where it is after one more component.
     pub(super) fn step(&self, at: Positions, name: &Name) -> Positions {
+        self.stepped(at, name, true)
+    }
+
+    /// The same after a component that only a glob that spells it out matches.
+    pub(super) fn step_by_name(&self, at: Positions, name: &Name) -> Positions {
+        self.stepped(at, name, false)
+    }
+
+    /// Whether it spells out a component of which `is` holds.
+    pub(super) fn names(&self, is: impl Fn(&str) -> bool) -> bool {
+        let named = |part: &Part| matches!(part, Part::Exact(text) if is(text));
+        self.parts.iter().any(named)
+    }
+
+    fn stepped(&self, at: Positions, name: &Name, wildcards: bool) -> Positions {
         let mut next = 0;
         for (index, part) in self.parts.iter().enumerate() {
             if at & (1 << index) == 0 {
                 continue;
             }
             match part {
-                Part::Deep => next |= 1 << index,
                 Part::Exact(text) if text == name.as_str() => next |= 1 << (index + 1),
-                Part::Wild(glob) if glob.is_match(name.as_str()) => next |= 1 << (index + 1),
+                Part::Deep if wildcards => next |= 1 << index,
+                Part::Wild(glob) if wildcards && glob.is_match(name.as_str()) => {
+                    next |= 1 << (index + 1);
+                }
                 _ => {}
             }
         }

@@ -122,7 +122,7 @@ impl Session {
             }
             let (dir, name, _) = place.named(path)?;
             if kind == Kind::Directory {
-                core.check_below(world, ino, &[(dir, &name)], path)?;
+                core.check_removed(world, ino, (dir, &name), path)?;
             }
             remove_tree(
                 core,

@@ -407,3 +407,115 @@ fn what_others_moved_under_a_change_is_denied_when_sealed() {
     assert!(error.to_string().contains("'shown/moved'"), "{error}");
     assert!(session.seal().is_ok());
 }
+
+fn guarded(objects: &[(&str, Body)]) -> Session {
+    let options = SessionOptions {
+        rules: PathRules::guarded(),
+        ..SessionOptions::default()
+    };
+    Session::begin(Arc::new(MapBase::new(objects)), options)
+}
+
+fn file() -> Body {
+    Body::File(b"[core]".to_vec())
+}
+
+/// CVE-2014-9390 and its kin, and CVE-2026-25725: also where none is there yet.
+#[test]
+fn version_control_is_not_written_by_any_spelling_or_operation() {
+    let spellings = [
+        ".git",
+        ".GIT",
+        ".git.",
+        ".g\u{200c}it",
+        "git~1",
+        ".git::$DATA",
+        ".hg",
+        ".svn",
+    ];
+    for name in spellings {
+        for dir in ["", "vendor/x/"] {
+            let session = guarded(&[
+                ("vendor/x/f", file()),
+                ("f", file()),
+                (&format!("{dir}{name}/config"), file()),
+                (&format!("{dir}{name}/f"), file()),
+                (&format!("{dir}{name}/d/deep"), file()),
+                (&format!("{dir}{name}/empty"), Body::Directory),
+                ("open/f", file()),
+                ("open/d/deep", file()),
+            ]);
+            let path = format!("{dir}{name}");
+            for (act_name, act) in WRITING {
+                let Err(Error::Denied { grant, .. }) = act(&session, &path) else {
+                    panic!("{act_name} in {path}");
+                };
+                assert!(grant.is_some_and(|grant| grant.starts_with("write=")));
+            }
+            for (_, act) in READING.iter().filter(|(name, _)| *name != "copy from") {
+                act(&session, &path).expect("reading is not denied");
+            }
+            fails(session.copy(&path, "open/.git"), "Denied");
+            fails(session.rename(&path, "other"), "Denied");
+            assert_eq!(session.changes().expect("open"), []);
+
+            let without = guarded(&[("vendor/x/f", file()), ("open/d/config", file())]);
+            fails(without.mkdir(&path), "Denied");
+            fails(without.write(&path, b"gitdir: elsewhere"), "Denied");
+            fails(without.symlink("../open", &path), "Denied");
+            fails(without.rename("open/d", &path), "Denied");
+            fails(without.copy("open", &path), "Denied");
+            assert_eq!(without.changes().expect("open"), []);
+        }
+    }
+}
+
+/// CVE-2021-21300 and CVE-2024-32002: a link is no other way in.
+#[test]
+fn a_link_into_version_control_is_no_way_to_write_there() {
+    let session = guarded(&[(".git/hooks/sample", file()), ("f", file())]);
+    session.symlink(".git/hooks", "a").expect("a link is data");
+    fails(session.write("a/post-checkout", b"x"), "Denied");
+    fails(session.rename("f", "a/post-checkout"), "Denied");
+    fails(session.remove_all("a/sample"), "Denied");
+    assert_eq!(session.read("a/sample").expect("there"), b"[core]");
+}
+
+#[test]
+fn version_control_moves_along_and_is_not_removed_along() {
+    let session = guarded(&[("vendor/x/.git/config", file()), ("vendor/y/f", file())]);
+    fails(session.remove_all("vendor"), "Denied");
+    fails(session.copy("vendor/x", "copy"), "Denied");
+    session.rename("vendor", "third-party").expect("as it is");
+    session
+        .remove_all("third-party/y")
+        .expect("nothing of it there");
+    fails(session.write("third-party/x/.git/config", b"x"), "Denied");
+}
+
+#[test]
+fn version_control_is_written_by_who_was_granted_it_by_name() {
+    let begin = |write: &[&str]| {
+        let options = SessionOptions {
+            rules: PathRules::allowing(&["**"], write).expect("valid"),
+            ..SessionOptions::default()
+        };
+        Session::begin(Arc::new(MapBase::files(&[("a/.git/config", "x")])), options)
+    };
+    for write in [
+        ["**", "**/*"],
+        ["a/**", "a/?git/*"],
+        ["a/.hg/**", "a/.[g]it/**"],
+    ] {
+        fails(begin(&write).write("a/.git/config", b"y"), "Denied");
+    }
+    let session = begin(&["**", "a/.git/**"]);
+    session
+        .write("a/.git/config", b"y")
+        .expect("granted by name");
+    fails(session.mkdir("a/.GIT"), "Denied");
+    fails(session.mkdir("a/.git/.git"), "Denied");
+    fails(session.mkdir("b/.git"), "Denied");
+    // What was written by that name must not come to stand under another.
+    fails(session.rename("a", "b"), "Denied");
+}
