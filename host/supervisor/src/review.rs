@@ -3,10 +3,10 @@
 
 use std::sync::LazyLock;
 
-use vfs::{ChangeEntry, ChangeKind, DenialReason, Kind, PathRules, Session, VPath};
+use vfs::{ChangeEntry, ChangeKind, DenialReason, Kind, PathRules, Session, SessionOptions, VPath};
 
 /// The globs of such paths, as file systems that fold names compare them.
-pub const RUNS_ON_OPEN: [&str; 34] = [
+pub const RUNS_ON_OPEN: [&str; 35] = [
     "**/.gitmodules",
     "**/.gitattributes",
     "**/.envrc",
@@ -38,7 +38,8 @@ pub const RUNS_ON_OPEN: [&str; 34] = [
     "**/conftest.py",
     "**/sitecustomize.py",
     "**/*.pth",
-    "**/{gnu,}makefile",
+    "**/makefile",
+    "**/gnumakefile",
     "**/agents.md",
     "**/claude.md",
 ];
@@ -57,6 +58,11 @@ pub fn runs_on_open(path: &VPath) -> bool {
 ///
 /// `Denied` with the first such path; those of listing the session's changes and directories.
 pub(crate) fn check(session: &Session, granted: &PathRules) -> Result<(), vfs::Error> {
+    // Beside the session: what is looked at here, the agent did neither read nor ask for.
+    let session = &session.fork_unobserved(SessionOptions {
+        limits: session.limits().clone(),
+        ..SessionOptions::default()
+    })?;
     let mut planted = Vec::new();
     for entry in session.changes()? {
         if runs_on_open(&entry.path) {
