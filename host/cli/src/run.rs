@@ -17,6 +17,7 @@ use workspace::{BaseHandle, Workspace};
 
 use crate::ambient;
 use crate::args::{BaseName, CacheArgs, Format, Pair, RunArgs};
+use crate::asks::Asks;
 use crate::base::{new_workspace, open_handle};
 use crate::conflict::conflicted_paths;
 use crate::exit::{Code, Failure};
@@ -71,13 +72,18 @@ async fn run_agent(
     signals: &Signals,
 ) -> Result<Report, Failure> {
     check(&args)?;
+    let asks = Asks::beside(&args.agent)?.map(|(_, asks)| asks);
     let workspace = Arc::new(workspace(&args));
     let base = base(&workspace, &args.base)?;
     let runtime = runtime(&args)?;
     output.stage("compiling");
     let agent = load(&runtime, &args, signals).await?;
     let supervisor = Supervisor::new(workspace.clone(), runtime);
-    let job = job(&args, &base, &workspace, format, output, signals)?;
+    let mut job = job(&args, &base, &workspace, format, output, signals)?;
+    if let Some(asks) = &asks {
+        asks.narrow(&mut job.grants)?;
+        job.env.retain(|(name, _)| asks.wants_env(name));
+    }
 
     let subject = Subject {
         base: base.name().to_owned(),

@@ -367,3 +367,78 @@ fn version_control_is_changed_by_who_was_granted_it_by_name() {
     done.assert_code(0).assert_stdout("true\n");
     assert_eq!(place.read(".git").as_deref(), Some("x"));
 }
+
+/// A copy of the guest with a file beside it that says what it asks for.
+fn asking(asks: &str) -> (tempfile::TempDir, String) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let guest = directory.path().join("asking.wasm");
+    std::fs::copy(guests::STEPS, &guest).expect("copied");
+    std::fs::write(guest.with_extension("toml"), asks).expect("written");
+    let guest = guest.to_str().expect("a name that we chose").to_owned();
+    (directory, guest)
+}
+
+#[test]
+fn a_run_has_what_the_agent_asked_for_and_the_operator_granted() {
+    let (_directory, guest) = asking("write = ['*.txt']\nenv = ['A']\nhosts = ['example.com']");
+    let place = Place::new();
+    let options = [
+        "--write", "dir/**", "--write", "a.txt", "--env", "A=1", "--env", "B=2",
+    ];
+    let steps = ["try a.txt", "try b.txt", "try dir/c.txt", "environment"];
+    let done = place.run(&options, &guest, &steps).done();
+    done.assert_code(0)
+        .assert_stdout("true\nfalse\nfalse\nA=1\n");
+    assert_eq!(place.read("a.txt").as_deref(), Some("x"));
+
+    let shown = Call::new(&["inspect", "--format", "json", &guest])
+        .done()
+        .json();
+    assert_eq!(shown["asks"]["write"][0], "*.txt");
+    assert_eq!(shown["asks"]["hosts"][0], "example.com");
+    let shown = Call::new(&["inspect", &guest]).done();
+    assert!(shown.stdout.contains("*.txt"), "{}", shown.story());
+
+    let (_directory, guest) = asking("wirte = ['*.txt']");
+    let done = place.run(&[], &guest, &["try b.txt"]).done();
+    done.assert_code(2)
+        .assert_says(&["unknown field `wirte`", "asking.toml"]);
+    Call::new(&["inspect", &guest]).done().assert_code(2);
+}
+
+/// A guest has the handles that it was given, whatever numbers it tries.
+#[test]
+fn a_handle_that_was_made_up_ends_the_run() {
+    for number in ["0", "1", "7", "2147483647", "-1"] {
+        let text = r#"(component
+            (import "wasi:filesystem/types@0.2.6" (instance $types
+                (export "descriptor" (type $d (sub resource)))
+                (export "[method]descriptor.is-same-object" (func
+                    (param "self" (borrow $d)) (param "other" (borrow $d)) (result bool)))))
+            (core func $same (canon lower (func $types "[method]descriptor.is-same-object")))
+            (core module $m
+                (import "host" "same" (func $same (param i32 i32) (result i32)))
+                (func (export "run") (result i32)
+                    (drop (call $same (i32.const NUMBER) (i32.const NUMBER)))
+                    (i32.const 0)))
+            (core instance $i (instantiate $m
+                (with "host" (instance (export "same" (func $same))))))
+            (func $run (result (result)) (canon lift (core func $i "run")))
+            (instance $r (export "run" (func $run)))
+            (export "wasi:cli/run@0.2.6" (instance $r)))"#;
+        let component = wat::parse_str(text.replace("NUMBER", number)).expect("a component");
+        let directory = tempfile::tempdir().expect("a directory");
+        let guest = directory.path().join("forging.wasm");
+        std::fs::write(&guest, component).expect("written");
+        let place = Place::new();
+        let guest = guest.to_str().expect("a name that we chose");
+        let done = place.run(&["--format", "json"], guest, &[]).done();
+        let report = done.assert_code(1).json();
+        assert_eq!(report["run"]["ended"], "trapped", "{number}: {report}");
+        assert!(
+            report["error"]["message"].to_string().contains("handle"),
+            "{report}"
+        );
+        place.scene.assert_untouched();
+    }
+}
