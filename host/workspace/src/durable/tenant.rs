@@ -19,7 +19,7 @@ impl Workspace {
     /// # Errors
     ///
     /// `Limit` as [`Workspace::begin`]; `Durable` over the store's limits, over a base in memory,
-    /// or when the disk fails; `Unsupported` with rules for paths. Nothing is left of the session then.
+    /// or when the disk fails, or with rules for paths. Nothing is left of the session then.
     pub fn begin_durable(
         &self,
         base: &Arc<BaseHandle>,
@@ -28,7 +28,6 @@ impl Workspace {
         durable: &DurableOptions,
     ) -> Result<DurableSession> {
         require_directory(base)?;
-        require_no_rules(&options)?;
         let (tree, generation) = base.tree();
         let origin = Origin {
             base: base.clone(),
@@ -78,7 +77,6 @@ impl Workspace {
         options: BeginOptions,
         durable: &DurableOptions,
     ) -> Result<DurableSession> {
-        require_no_rules(&options)?;
         let origin = self.origin(session.session())?;
         let base = origin.base.clone();
         let options = lasting(&base, self.session_options(origin, options)?);
@@ -145,15 +143,6 @@ fn lasting(base: &BaseHandle, options: SessionOptions) -> SessionOptions {
         observer: base.observer(&options.id, &options.metadata, Life::Begun),
         ..options
     }
-}
-
-/// Rules are not on the disk, and a session without those that it began with would be a wider one.
-fn require_no_rules(options: &BeginOptions) -> Result<()> {
-    if options.rules.is_everything() {
-        return Ok(());
-    }
-    let detail = "a durable session with rules for its paths".to_owned();
-    Err(vfs::Error::Unsupported { detail }.into())
 }
 
 /// Sessions over a base in memory end with their process.
