@@ -288,7 +288,7 @@ fn rules(c: &mut Criterion) {
             b.iter(|| {
                 session
                     .write_range(black_box("d0/f1"), 0, b"x")
-                    .expect("fits")
+                    .expect("fits");
             });
         });
     }
