@@ -85,6 +85,24 @@ pub(crate) fn read_component(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Fai
     Ok(bytes)
 }
 
+/// Reads a text of at most `bytes_max` bytes; `None` when there is no such file.
+pub(crate) fn read_text(path: &Path, bytes_max: u64) -> Result<Option<String>, Failure> {
+    let failure = |error: io::Error| Failure::io("cannot read", path, &error);
+    let file = match File::open_ambient(path, ambient_authority()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file.map_err(failure)?,
+    };
+    let mut text = String::new();
+    file.take(bytes_max.saturating_add(1))
+        .read_to_string(&mut text)
+        .map_err(failure)?;
+    if text.len() as u64 > bytes_max {
+        let message = format!("'{}' has more than {bytes_max} bytes", path.display());
+        return Err(Failure::new(Code::Limit, message));
+    }
+    Ok(Some(text))
+}
+
 /// The directory of compiled components, made when missing.
 ///
 /// `None` when there is to be none. One that was not asked for and cannot be used is left out.

@@ -171,6 +171,11 @@ mod tests {
             &["--grant", "unknown grant 'all'"],
         );
         check(
+            "session-fs run --read /etc/** a",
+            &["--read", "'/etc/**'", "absolute"],
+        );
+        check("session-fs run --write a[ a", &["--write", "'a['"]);
+        check(
             "session-fs run --base git://x a",
             &["--base", "'git://x'", "vfs://NAME"],
         );

@@ -5,6 +5,7 @@
 //! `output` and every error gets its exit code in `exit`.
 
 mod args;
+mod asks;
 
 mod ambient;
 mod logging;

@@ -88,6 +88,8 @@ pub(crate) struct Entry {
     pub(crate) renamed_from: Option<String>,
     pub(crate) size_before: Option<u64>,
     pub(crate) size_after: Option<u64>,
+    /// Whether it runs by itself when somebody opens or builds the tree.
+    pub(crate) runs_on_open: bool,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -113,6 +115,8 @@ pub(crate) struct Event {
     pub(crate) kind: &'static str,
     pub(crate) path: Option<String>,
     pub(crate) detail: String,
+    /// What `--grant` takes to allow it.
+    pub(crate) grant: Option<String>,
     pub(crate) count: u64,
 }
 
@@ -276,6 +280,7 @@ impl From<&ChangeEntry> for Entry {
             renamed_from: entry.renamed_from.as_ref().map(ToString::to_string),
             size_before: entry.size_before,
             size_after: entry.size_after,
+            runs_on_open: supervisor::runs_on_open(&entry.path),
         }
     }
 }
@@ -308,12 +313,14 @@ impl From<RunEvent> for Event {
             kind,
             path,
             detail,
+            grant,
             count,
         } = event;
         Self {
             kind: kind.as_str(),
             path,
             detail,
+            grant,
             count,
         }
     }

@@ -17,6 +17,7 @@ use workspace::{BaseHandle, Workspace};
 
 use crate::ambient;
 use crate::args::{BaseName, CacheArgs, Format, Pair, RunArgs};
+use crate::asks::Asks;
 use crate::base::{new_workspace, open_handle};
 use crate::conflict::conflicted_paths;
 use crate::exit::{Code, Failure};
@@ -71,13 +72,18 @@ async fn run_agent(
     signals: &Signals,
 ) -> Result<Report, Failure> {
     check(&args)?;
+    let asks = Asks::beside(&args.agent)?.map(|(_, asks)| asks);
     let workspace = Arc::new(workspace(&args));
     let base = base(&workspace, &args.base)?;
     let runtime = runtime(&args)?;
     output.stage("compiling");
     let agent = load(&runtime, &args, signals).await?;
     let supervisor = Supervisor::new(workspace.clone(), runtime);
-    let job = job(&args, &base, &workspace, format, output, signals)?;
+    let mut job = job(&args, &base, &workspace, format, output, signals)?;
+    if let Some(asks) = &asks {
+        asks.narrow(&mut job.grants)?;
+        job.env.retain(|(name, _)| asks.wants_env(name));
+    }
 
     let subject = Subject {
         base: base.name().to_owned(),
@@ -210,7 +216,7 @@ fn job(
         } else {
             Access::ReadWrite
         },
-        grants: grants(&args.grant, workspace),
+        grants: grants(args, workspace)?,
         policy: match (args.dry_run, args.hold) {
             (true, _) => Policy::DryRun,
             (false, true) => Policy::Hold,
@@ -251,10 +257,21 @@ fn pairs(pairs: &[Pair]) -> Vec<(String, String)> {
         .collect()
 }
 
-fn grants(list: &[Grant], workspace: &Workspace) -> Grants {
-    let mut grants = Grants::default();
-    for grant in list {
+fn grants(args: &RunArgs, workspace: &Workspace) -> Result<Grants, Failure> {
+    let list = [&args.grant, &args.read, &args.write];
+    let list: Vec<Grant> = list.into_iter().flatten().cloned().collect();
+    let rules = Grants::rules_of(&list);
+    let refuse = |error: vfs::Error| Failure::new(Code::Usage, error.to_string());
+    let rules = rules.map_err(refuse)?;
+    let executes = Grants::executes_of(&list).map_err(refuse)?;
+    let mut grants = Grants {
+        rules,
+        executes,
+        ..Grants::default()
+    };
+    for grant in &list {
         match grant {
+            Grant::Read(_) | Grant::Write(_) | Grant::Execute(_) => {}
             Grant::Commit => grants.commit = true,
             Grant::Begin(base) => {
                 let name = base.strip_prefix("vfs://").unwrap_or(base);
@@ -262,7 +279,7 @@ fn grants(list: &[Grant], workspace: &Workspace) -> Grants {
             }
         }
     }
-    grants
+    Ok(grants)
 }
 
 /// Where a run worked.

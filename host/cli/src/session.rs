@@ -140,7 +140,7 @@ fn begin_options(args: &MetadataArgs, access: Access) -> BeginOptions {
             .map(|pair| (pair.name.clone(), pair.value.clone()))
             .collect(),
         access,
-        limits: None,
+        ..BeginOptions::default()
     }
 }
 

@@ -48,6 +48,8 @@ pub struct RunEvent {
     pub path: Option<String>,
     /// The cause in words, at most 512 bytes.
     pub detail: String,
+    /// The grant that would have allowed it, where there is one.
+    pub grant: Option<String>,
     /// How often it happened.
     pub count: u64,
 }
@@ -76,11 +78,19 @@ impl EventLog {
             Some(source) => format!("{error}: {source}"),
             None => error.to_string(),
         };
-        self.note(kind, error.path(), &detail);
+        let grant = match error {
+            vfs::Error::Denied { grant, .. } => grant.as_deref(),
+            _ => None,
+        };
+        self.keep(kind, error.path(), &detail, grant);
     }
 
     /// Notes an event; one that was there already only counts up.
     pub(crate) fn note(&self, kind: EventKind, path: Option<&str>, detail: &str) {
+        self.keep(kind, path, detail, None);
+    }
+
+    fn keep(&self, kind: EventKind, path: Option<&str>, detail: &str, grant: Option<&str>) {
         let detail = clip(detail, DETAIL_BYTES_MAX);
         let path = path.map(|path| clip(path, DETAIL_BYTES_MAX));
         let mut events = self.0.lock();
@@ -95,6 +105,10 @@ impl EventLog {
                 kind,
                 path,
                 detail,
+                // A part of a grant would be another one.
+                grant: grant
+                    .filter(|grant| grant.len() <= DETAIL_BYTES_MAX)
+                    .map(str::to_owned),
                 count: 1,
             });
         } else {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use runtime::{AuthorityError, BeginRequest, CommitReport, SessionAuthority};
-use vfs::{DenialReason, Failure, Operation, OperationKind, Session, Status};
+use vfs::{DenialReason, Failure, Operation, OperationKind, PathRules, Session, Status};
 use workspace::{
     BeginOptions, ChangeInfo, CommitOptions, CommitOutcome, Workspace, WorkspaceError,
 };
@@ -13,6 +13,7 @@ use workspace::{
 use crate::error::leaves_traces;
 use crate::grants::Grants;
 use crate::job::{OnStage, Stage};
+use crate::review;
 
 /// The authority of one run.
 pub(crate) struct TaskAuthority {
@@ -64,12 +65,16 @@ impl TaskAuthority {
     /// A nested session goes into its parent, and one over a granted base into that. Only the run's
     /// own session and its forks reach the run's base.
     fn may_commit(&self, session: &Session) -> bool {
+        self.grants.commit || !self.reaches_base(session)
+    }
+
+    fn reaches_base(&self, session: &Session) -> bool {
         let beside_own = match (session.parent(), self.own.parent()) {
             (None, None) => true,
             (Some(parent), Some(own)) => parent.is_same(own),
             _ => false,
         };
-        self.grants.commit || !beside_own || self.begun.lock().contains(session.id())
+        beside_own && !self.begun.lock().contains(session.id())
     }
 
     fn begin_options(&self, request: BeginRequest) -> BeginOptions {
@@ -80,6 +85,8 @@ impl TaskAuthority {
             task_id: own.task_id.clone(),
             labels: request.labels,
             access: self.own.access(),
+            // What is begun from a session has its rules anyway; those of its own base are no others'.
+            rules: PathRules::guarded(),
             limits: Some(self.own.limits().clone()),
         }
     }
@@ -154,6 +161,11 @@ impl SessionAuthority for TaskAuthority {
         if !self.may_commit(session) {
             let detail = "the host commits this session when the run has succeeded".to_owned();
             let error = denied(detail, "commit".to_owned());
+            return Err(audited(session, OperationKind::Commit, None, error).into());
+        }
+        if self.reaches_base(session)
+            && let Err(error) = review::check(session, &self.grants.executes)
+        {
             return Err(audited(session, OperationKind::Commit, None, error).into());
         }
         let options = CommitOptions {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use runtime::{
     Cancellation, NoOutput, OutputSink, RunLimits, RunRequest, SessionAuthority, Stdin, Task,
 };
-use vfs::{Access, ConflictPolicy, Isolation, Limits, Session};
+use vfs::{Access, ConflictPolicy, Isolation, Limits, PathRules, Session};
 use workspace::{BaseHandle, BeginOptions, CommitOptions};
 
 use crate::grants::Grants;
@@ -83,6 +83,7 @@ pub enum Stage {
 pub(crate) struct Plan {
     pub(crate) policy: Policy,
     pub(crate) commit: CommitOptions,
+    pub(crate) executes: PathRules,
     on_stage: OnStage,
 }
 
@@ -125,6 +126,7 @@ impl Job {
             task_id,
             labels: self.labels.clone(),
             access: self.access,
+            rules: self.grants.rules.clone(),
             limits: self.session_limits.clone(),
         }
     }
@@ -164,6 +166,7 @@ impl Job {
                 strict: self.strict,
                 ..CommitOptions::default()
             },
+            executes: self.grants.executes,
             on_stage: self.on_stage,
         };
         (request, plan)

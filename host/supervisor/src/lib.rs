@@ -22,6 +22,7 @@ mod authority;
 mod error;
 mod grants;
 mod job;
+mod review;
 mod settle;
 
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use std::sync::Arc;
 pub use error::SupervisorError;
 pub use grants::{Grant, Grants};
 pub use job::{Job, Policy, Stage};
+pub use review::{RUNS_ON_OPEN, runs_on_open};
 use runtime::{Agent, Runtime};
 pub use settle::{Finished, Held, Settlement};
 use workspace::Workspace;

@@ -9,6 +9,7 @@ use workspace::{ChangeInfo, CommitOptions, CommitOutcome, Workspace};
 use crate::authority::{OwnEnd, TaskAuthority};
 use crate::error::SupervisorError;
 use crate::job::{Plan, Policy};
+use crate::review;
 
 /// A job at its end.
 #[derive(Debug)]
@@ -104,7 +105,10 @@ pub(crate) fn settle(
         return Ok(Settlement::RolledBack);
     }
     match plan.policy {
-        Policy::Commit => commit(rollback, plan.commit.clone()),
+        Policy::Commit => {
+            review::check(session, &plan.executes)?;
+            commit(rollback, plan.commit.clone())
+        }
         Policy::Hold => Ok(Settlement::Held(Held {
             rollback,
             options: plan.commit.clone(),

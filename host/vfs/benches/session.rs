@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use cap_tempfile::TempDir;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use session_fs_vfs::{
-    Base, DescriptorFlags, DirectoryBase, EmptyBase, Observer, OpenFlags, Operation, Session,
-    SessionOptions,
+    Base, DescriptorFlags, DirectoryBase, EmptyBase, Observer, OpenFlags, Operation, PathRules,
+    Session, SessionOptions,
 };
 
 struct Files {
@@ -262,5 +262,37 @@ fn nesting(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, states, reads, observed, writes, nesting);
+/// What rules for paths cost: none, those of every run, and a list of globs.
+fn rules(c: &mut Criterion) {
+    let files = files(100, 1_000);
+    let globs: Vec<String> = (0..20)
+        .map(|number| format!("d{number}/**/*[0-9]"))
+        .collect();
+    let rules = [
+        ("none", PathRules::default()),
+        ("guarded", PathRules::guarded()),
+        ("20 globs", PathRules::allowing(&[], &globs).expect("valid")),
+    ];
+    for (name, rules) in rules {
+        let options = SessionOptions {
+            rules,
+            ..SessionOptions::default()
+        };
+        let session = Session::begin(files.base.clone(), options);
+        session.stat("d0/f1").expect("there");
+        session.append("d0/f1", b"x").expect("allowed");
+        c.bench_function(&format!("rules/{name}/stat"), |b| {
+            b.iter(|| session.stat(black_box("d0/f1")).expect("there"));
+        });
+        c.bench_function(&format!("rules/{name}/write-range"), |b| {
+            b.iter(|| {
+                session
+                    .write_range(black_box("d0/f1"), 0, b"x")
+                    .expect("fits");
+            });
+        });
+    }
+}
+
+criterion_group!(benches, states, reads, rules, observed, writes, nesting);
 criterion_main!(benches);

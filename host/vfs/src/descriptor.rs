@@ -225,6 +225,7 @@ impl Descriptor {
     pub fn set_times(&self, accessed: NewTime, modified: NewTime) -> Result<()> {
         self.noted(OperationKind::SetTimes, 0, || {
             self.session().change(None, |core, world, now| {
+                core.check_object(world, self.handle.ino)?;
                 core.set_times(world, self.handle.ino, accessed, modified, now)
             })
         })
@@ -269,7 +270,7 @@ impl Descriptor {
         }
         let entries = self
             .session()
-            .with(|core, world| core.view(world).entries(self.handle.ino))?;
+            .with(|core, world| core.view(world).shown(self.handle.ino))?;
         DirCursor::new(&self.session().world().meter, entries)
     }
 

@@ -10,6 +10,9 @@ use crate::session::Status;
 /// Result of the session engine.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// What a denial says where the rules allow no change.
+pub(crate) const NOT_WRITABLE: &str = "the path may not be written";
+
 /// Everything that can go wrong inside a session.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
@@ -258,6 +261,28 @@ impl Error {
             reason: DenialReason::Confinement,
             detail: "the path leads out of the session".to_owned(),
             grant: None,
+        }
+    }
+
+    /// The same denial of a path that was to be changed and may not even be read.
+    #[must_use]
+    pub(crate) fn of_a_write(self) -> Self {
+        match self {
+            Self::Denied {
+                path,
+                reason: DenialReason::Capability,
+                grant: Some(grant),
+                ..
+            } => Self::Denied {
+                path,
+                reason: DenialReason::Capability,
+                detail: NOT_WRITABLE.to_owned(),
+                grant: Some(match grant.strip_prefix("read=") {
+                    Some(glob) => format!("write={glob}"),
+                    None => grant,
+                }),
+            },
+            error => error,
         }
     }
 

@@ -13,6 +13,7 @@ use crate::limits::LISTING_ENTRIES;
 use crate::path::VPath;
 use crate::reads::{Child, Pristine, Reads, Touch, World};
 use crate::reserved;
+use crate::rules::Right;
 use crate::tree::Tree;
 use crate::{DirEntry, Kind, Name, Stat};
 
@@ -165,15 +166,7 @@ impl View<'_> {
     /// The entries of a directory in the byte order of their names.
     pub(crate) fn entries(&mut self, dir: Ino) -> Result<Vec<DirEntry>> {
         let limit = self.world.limits.listing_entries_max;
-        let (entries, more) = self.entries_after(dir, None, limit)?;
-        if more {
-            return Err(Error::Quota {
-                which: LISTING_ENTRIES,
-                used: limit as u64,
-                limit: limit as u64,
-            });
-        }
-        Ok(entries)
+        whole(self.entries_after(dir, None, limit)?, limit)
     }
 
     /// Up to `entries_max` entries after a name, and whether there are more.
@@ -182,6 +175,16 @@ impl View<'_> {
         dir: Ino,
         after: Option<&str>,
         entries_max: usize,
+    ) -> Result<(Vec<DirEntry>, bool)> {
+        self.entries_where(dir, after, entries_max, |_| true)
+    }
+
+    fn entries_where(
+        &mut self,
+        dir: Ino,
+        after: Option<&str>,
+        entries_max: usize,
+        keep: impl FnMut(&DirEntry) -> bool,
     ) -> Result<(Vec<DirEntry>, bool)> {
         self.reads.touch(self.world, dir, Touch::Listing)?;
         let held = self.tree.get(dir).cloned();
@@ -204,9 +207,33 @@ impl View<'_> {
             base: listing[start..].iter().peekable(),
             slots: slots.into_iter().flatten().peekable(),
         };
-        let mut merged = merged.peekable();
+        let mut merged = merged.filter(keep).peekable();
         let entries = merged.by_ref().take(entries_max).collect();
         Ok((entries, merged.peek().is_some()))
+    }
+
+    /// The same of the entries that the session may see: those it may read, and directories that
+    /// lead to them.
+    pub(crate) fn shown_after(
+        &mut self,
+        dir: Ino,
+        after: Option<&str>,
+        entries_max: usize,
+    ) -> Result<(Vec<DirEntry>, bool)> {
+        let Some(standing) = self.standing_of(dir) else {
+            return self.entries_after(dir, after, entries_max);
+        };
+        let rules = self.world.rules.clone();
+        self.entries_where(dir, after, entries_max, |entry| {
+            let at = rules.step(&standing, &entry.name);
+            rules.allows(&at, Right::Read) || entry.kind == Kind::Directory && rules.leads_on(&at)
+        })
+    }
+
+    /// All entries that the session may see, in the byte order of their names.
+    pub(crate) fn shown(&mut self, dir: Ino) -> Result<Vec<DirEntry>> {
+        let limit = self.world.limits.listing_entries_max;
+        whole(self.shown_after(dir, None, limit)?, limit)
     }
 
     /// Whether a directory has no entries, at the least cost there is.
@@ -263,6 +290,18 @@ impl View<'_> {
     pub(crate) fn parent(&self, ino: Ino) -> Option<Ino> {
         self.link(ino).map(|link| link.parent)
     }
+}
+
+/// A listing that must be all of a directory.
+fn whole((entries, more): (Vec<DirEntry>, bool), limit: usize) -> Result<Vec<DirEntry>> {
+    if more {
+        return Err(Error::Quota {
+            which: LISTING_ENTRIES,
+            used: limit as u64,
+            limit: limit as u64,
+        });
+    }
+    Ok(entries)
 }
 
 /// The times of an object of the base.

@@ -6,7 +6,7 @@
 use crate::core::Core;
 use crate::error::{DenialReason, Error, Result};
 use crate::inode::{Body, Directory, Ino};
-use crate::path::{Route, SYMLINK_TARGET_BYTES_MAX};
+use crate::path::{Route, SYMLINK_TARGET_BYTES_MAX, VPath};
 use crate::reads::World;
 use crate::resolve::{Follow, Place};
 use crate::time::{NewTime, Timestamp};
@@ -22,6 +22,54 @@ pub(crate) struct At<'a> {
 impl Core {
     pub(crate) fn resolve(&mut self, world: &World, at: At<'_>, follow: Follow) -> Result<Place> {
         self.view(world).resolve(at.start, at.text, follow)
+    }
+
+    /// The same for a change there: denied unless the path may be written, whatever stands there.
+    pub(crate) fn resolve_to_change(
+        &mut self,
+        world: &World,
+        at: At<'_>,
+        follow: Follow,
+    ) -> Result<Place> {
+        if world.rules.is_everything() {
+            return self.resolve(world, at, follow);
+        }
+        let place = self.resolve(world, at, follow);
+        let place = place.map_err(Error::of_a_write)?;
+        let path = self.path_of(world, &place);
+        // A directory that is gone has no path, and nothing can be made in it.
+        path.map_or(Ok(()), |path| world.rules.check_write(at.text, &path))?;
+        Ok(place)
+    }
+
+    fn path_of(&mut self, world: &World, place: &Place) -> Option<VPath> {
+        let view = self.view(world);
+        match &place.entry {
+            Some((dir, name)) => view.path(*dir).map(|dir| dir.join(name)),
+            None => place.found.and_then(|(ino, _)| view.path(ino)),
+        }
+    }
+
+    /// Refuses to change an object by a handle when its path may not be written.
+    pub(crate) fn check_object(&mut self, world: &World, ino: Ino) -> Result<()> {
+        if world.rules.is_everything() {
+            return Ok(());
+        }
+        let path = self.view(world).path(ino);
+        path.map_or(Ok(()), |path| {
+            world.rules.check_write(&path.to_string(), &path)
+        })
+    }
+
+    /// Refuses to make a name that may not be written.
+    pub(crate) fn check_name(&mut self, world: &World, dir: Ino, name: &Name) -> Result<()> {
+        if world.rules.is_everything() {
+            return Ok(());
+        }
+        let path = self.view(world).path(dir).map(|dir| dir.join(name));
+        path.map_or(Ok(()), |path| {
+            world.rules.check_write(&path.to_string(), &path)
+        })
     }
 
     pub(crate) fn stat_at(&mut self, world: &World, at: At<'_>, follow: Follow) -> Result<Stat> {
@@ -49,7 +97,7 @@ impl Core {
         at: At<'_>,
         now: Timestamp,
     ) -> Result<()> {
-        let place = self.resolve(world, at, Follow::Never)?;
+        let place = self.resolve_to_change(world, at, Follow::Never)?;
         if place.found.is_some() {
             return Err(Error::AlreadyExists {
                 path: at.text.to_owned(),
@@ -72,7 +120,7 @@ impl Core {
         at: At<'_>,
         now: Timestamp,
     ) -> Result<()> {
-        let place = self.resolve(world, at, Follow::Never)?;
+        let place = self.resolve_to_change(world, at, Follow::Never)?;
         let (ino, kind) = place.existing(at.text)?;
         let (dir, name, _) = place.named(at.text)?;
         if kind != Kind::Directory {
@@ -90,7 +138,7 @@ impl Core {
         at: At<'_>,
         now: Timestamp,
     ) -> Result<()> {
-        let place = self.resolve(world, at, Follow::Never)?;
+        let place = self.resolve_to_change(world, at, Follow::Never)?;
         let (ino, kind) = place.existing(at.text)?;
         if kind == Kind::Directory {
             return Err(Error::IsADirectory {
@@ -113,8 +161,8 @@ impl Core {
         target: At<'_>,
         now: Timestamp,
     ) -> Result<()> {
-        let from = self.resolve(world, source, Follow::Never)?;
-        let to = self.resolve(world, target, Follow::Never)?;
+        let from = self.resolve_to_change(world, source, Follow::Never)?;
+        let to = self.resolve_to_change(world, target, Follow::Never)?;
         let asks_directory = [(from.directory, source), (to.directory, target)];
         let (from_dir, from_name, found) = from.named(source.text)?;
         let (to_dir, to_name, replaced) = to.named(target.text)?;
@@ -143,6 +191,10 @@ impl Core {
             }
             self.check_replaceable(world, kind, other, other_kind, target.text)?;
         }
+        if kind == Kind::Directory {
+            let names = [(from_dir, &from_name), (to_dir, &to_name)];
+            self.check_moved(world, ino, names, source.text)?;
+        }
         if let Some((other, _)) = replaced {
             self.unlink(world, to_dir, &to_name, other, now)?;
         }
@@ -156,7 +208,7 @@ impl Core {
         target: At<'_>,
         now: Timestamp,
     ) -> Result<()> {
-        let place = self.resolve(world, source, Follow::Never)?;
+        let place = self.resolve_to_change(world, source, Follow::Never)?;
         let (ino, kind) = place.existing(source.text)?;
         if place.directory && kind != Kind::Directory {
             return Err(Error::NotADirectory {
@@ -224,7 +276,7 @@ impl Core {
 
     /// The directory and name of something that is to be made there.
     pub(crate) fn free_name(&mut self, world: &World, at: At<'_>) -> Result<(Ino, Name)> {
-        let place = self.resolve(world, at, Follow::Never)?;
+        let place = self.resolve_to_change(world, at, Follow::Never)?;
         if place.found.is_some() {
             return Err(Error::AlreadyExists {
                 path: at.text.to_owned(),

@@ -27,6 +27,7 @@ use crate::inode::{Ino, Link};
 use crate::limits::Limits;
 use crate::meter::{Charge, Meter};
 use crate::reserved::is_store_name;
+use crate::rules::PathRules;
 use crate::spill::Spill;
 use crate::tree::Family;
 use crate::{Kind, Name};
@@ -44,6 +45,7 @@ pub(crate) struct World {
     pub(crate) limits: Limits,
     pub(crate) spill: Option<Arc<dyn Spill>>,
     pub(crate) keep_pristine: bool,
+    pub(crate) rules: PathRules,
 }
 
 /// What a session has seen of its base.
@@ -108,6 +110,7 @@ impl World {
             spill: self.spill.clone(),
             keep_pristine: self.keep_pristine,
             limits: self.limits.clone(),
+            rules: self.rules.clone(),
         }
     }
 

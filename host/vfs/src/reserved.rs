@@ -1,4 +1,12 @@
-//! The name that belongs to session-fs itself and that no session sees or makes.
+//! Names that are not like others: the store's own, which no session sees or makes, and those of
+//! version control, which are changed only by who was granted them by name.
+//!
+//! A name is compared as the file systems do that fold names, so that a tree stays safe when it is
+//! moved to one: without case, ignorable characters, trailing dots and spaces, or a stream's name.
+
+use std::borrow::Cow;
+
+use icu_normalizer::ComposingNormalizerBorrowed;
 
 use crate::Name;
 use crate::path::VPath;
@@ -6,32 +14,71 @@ use crate::path::VPath;
 /// The folder at the root of a directory base where session-fs keeps its own state.
 pub const STORE_NAME: &str = ".session-fs";
 
+/// Folders of version control: what is in them is run by whoever works in the tree.
+const VERSION_CONTROL: [&str; 6] = [".git", ".hg", ".jj", ".sl", ".svn", ".bzr"];
+
+impl VPath {
+    /// The path as file systems that fold names compare it, in lower case: without ignorable
+    /// characters, streams, and trailing dots and spaces.
+    #[must_use]
+    pub fn folded(&self) -> Self {
+        let fold = |name: &Name| Name::new(&folded(name).to_lowercase()).unwrap_or(name.clone());
+        Self::from_names(self.components().iter().map(fold).collect())
+    }
+}
+
 /// Whether the path is the store or below it.
 pub(crate) fn is_store(path: &VPath) -> bool {
     path.components().first().is_some_and(is_store_name)
 }
 
-/// Whether some file system would take the name for the store's, so that a tree stays safe when it
-/// is moved there: without case, ignorable characters, trailing dots and spaces, or a stream's name.
+/// Whether some file system would take the name for the store's.
 pub(crate) fn is_store_name(name: &Name) -> bool {
-    let stem = name.split(':').next().unwrap_or(name);
-    let mut folded = String::with_capacity(stem.len());
-    for character in stem.chars().filter(|character| !is_ignorable(*character)) {
-        match character {
-            '\u{17f}' => folded.push('s'),
-            '\u{df}' | '\u{1e9e}' => folded.push_str("ss"),
-            '\u{fb01}' => folded.push_str("fi"),
-            // The full-width forms stand in the order of ASCII.
-            '\u{ff01}'..='\u{ff5e}' => {
-                let ascii = u32::from(character) - 0xff01 + u32::from('!');
-                folded.extend(char::from_u32(ascii));
-            }
-            _ => folded.push(character),
-        }
+    // Most names are neither hidden nor foreign, and this is asked for every one at the root.
+    is_foldable(name) && folded(name).eq_ignore_ascii_case(STORE_NAME)
+}
+
+/// Whether some file system would take the name for that of a folder of version control.
+pub(crate) fn is_version_control(name: &str) -> bool {
+    if !is_foldable(name) {
+        return false;
     }
-    folded
-        .trim_end_matches(['.', ' '])
-        .eq_ignore_ascii_case(STORE_NAME)
+    let folded = folded(name);
+    VERSION_CONTROL.iter().any(|own| {
+        folded.eq_ignore_ascii_case(own) || is_short_name(&folded, own.trim_start_matches('.'))
+    })
+}
+
+/// Whether a name can stand for a hidden one: it is hidden itself, short for one, or not ASCII.
+fn is_foldable(name: &str) -> bool {
+    name.starts_with('.') || name.contains('~') || !name.is_ascii()
+}
+
+/// Whether it is a name such as `git~1`, which Windows gives `.git` too.
+fn is_short_name(name: &str, stem: &str) -> bool {
+    name.split_once('~').is_some_and(|(start, number)| {
+        let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
+        start.eq_ignore_ascii_case(stem) && is_number && !number.is_empty()
+    })
+}
+
+/// The name as those file systems compare it, apart from the case of ASCII.
+fn folded(name: &str) -> Cow<'_, str> {
+    if name.is_ascii() {
+        return Cow::Borrowed(trimmed(name));
+    }
+    let seen: String = name.chars().filter(|it| !is_ignorable(*it)).collect();
+    let normalizer = const { ComposingNormalizerBorrowed::new_nfkc() };
+    // Upper case first: that takes apart what has no single lower case, such as a sharp s.
+    let upper = normalizer.normalize(&seen).to_uppercase();
+    let lower = upper.to_lowercase();
+    Cow::Owned(trimmed(&normalizer.normalize(&lower)).to_owned())
+}
+
+/// Without the name of a stream, and trailing dots and spaces.
+fn trimmed(name: &str) -> &str {
+    let stem = name.split(':').next().unwrap_or(name);
+    stem.trim_end_matches(['.', ' '])
 }
 
 /// Whether HFS+ or a case-folding directory of Linux compares names as if this were not there.
@@ -66,6 +113,47 @@ mod tests {
         }
         for name in ["session-fs", ".session-fs2", "..session-fs"] {
             assert!(!is_store_name(&Name::new(name).expect("valid")), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn every_spelling_of_a_folder_of_version_control_is_one() {
+        for name in [
+            ".git",
+            ".GIT",
+            ".Git. .",
+            ".git::$INDEX_ALLOCATION",
+            ".git:x",
+            "git~1",
+            "GIT~20",
+            ".g\u{200c}it",
+            ".gi\u{200d}t\u{feff}",
+            "\u{2024}git",
+            "\u{ff0e}\u{ff47}\u{ff49}\u{ff54}",
+            ".g\u{2139}t",
+            ".hg",
+            ".\u{24bd}g",
+            ".jj",
+            ".\u{17f}l",
+            ".\u{17f}vn ",
+            "svn~1",
+            ".bzr",
+        ] {
+            assert!(is_version_control(name), "{name:?}");
+        }
+        for name in [
+            "git",
+            ".gitignore",
+            ".github",
+            "..git",
+            "git~",
+            "git~x",
+            "agit~1",
+            ".git~",
+            "a.git",
+            "",
+        ] {
+            assert!(!is_version_control(name), "{name:?}");
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::inode::Ino;
 use crate::lookup::View;
 use crate::path::{Route, SYMLINK_HOPS_MAX, Step};
 use crate::reads::Child;
+use crate::rules::{Right, Standing};
 use crate::{Kind, Name};
 
 /// What to do when the last component is a link.
@@ -58,6 +59,8 @@ struct Walk<'t> {
     text: &'t str,
     /// The directories from the start to where the walk is.
     dirs: SmallVec<[Ino; 16]>,
+    /// What may be done in each of them; empty where everything may be read.
+    standings: SmallVec<[Standing; 1]>,
     /// The steps to take, the next one last.
     pending: Vec<Step>,
     directory: bool,
@@ -76,6 +79,7 @@ impl View<'_> {
         let mut walk = Walk {
             text,
             dirs: smallvec![start],
+            standings: self.standing_of(start).into_iter().collect(),
             pending: route.steps.into_iter().rev().collect(),
             directory: route.directory,
             hops: 0,
@@ -105,7 +109,11 @@ impl View<'_> {
     fn step(&mut self, walk: &mut Walk<'_>, name: Name, follow: Follow) -> Result<Option<Place>> {
         let dir = walk.current();
         let last = walk.pending.is_empty();
+        let standing = self.step_on(walk, &name)?;
         let found = self.child(dir, &name)?;
+        if let Some(standing) = &standing {
+            self.check_shown(walk, &name, found, standing)?;
+        }
         match found {
             None if last => {}
             None => {
@@ -120,6 +128,7 @@ impl View<'_> {
             }
             Some((ino, Kind::Directory)) if !last => {
                 walk.dirs.push(ino);
+                walk.standings.extend(standing);
                 return Ok(None);
             }
             Some((_, Kind::Directory)) => {}
@@ -138,6 +147,57 @@ impl View<'_> {
     }
 }
 
+/// What the rules say of a walk.
+impl View<'_> {
+    /// What may be done in a directory; `None` where everything may be read.
+    pub(crate) fn standing_of(&self, dir: Ino) -> Option<Standing> {
+        let rules = &self.world.rules;
+        if rules.hides_nothing() {
+            return None;
+        }
+        // One that was removed has nothing in it.
+        Some(rules.standing(&self.path(dir).unwrap_or_default()))
+    }
+
+    /// What may be done one step on; denied where nothing there or below may be read.
+    fn step_on(&self, walk: &Walk<'_>, name: &Name) -> Result<Option<Standing>> {
+        let Some(from) = walk.standings.last() else {
+            return Ok(None);
+        };
+        let standing = self.world.rules.step(from, name);
+        if !self.world.rules.leads_on(&standing) {
+            return Err(self.unreadable(walk, name));
+        }
+        Ok(Some(standing))
+    }
+
+    /// Denies whatever is not readable itself, there or not, unless it is a directory on the way.
+    fn check_shown(
+        &self,
+        walk: &Walk<'_>,
+        name: &Name,
+        found: Option<Child>,
+        standing: &Standing,
+    ) -> Result<()> {
+        let on_the_way = matches!(found, Some((_, Kind::Directory)));
+        if on_the_way || self.world.rules.allows(standing, Right::Read) {
+            return Ok(());
+        }
+        Err(self.unreadable(walk, name))
+    }
+
+    fn unreadable(&self, walk: &Walk<'_>, name: &Name) -> Error {
+        let dir = self.path(walk.current()).unwrap_or_default();
+        let down = |step: &Step| match step {
+            Step::Down(name) => Some(name.clone()),
+            Step::Up => None,
+        };
+        let rest = walk.pending.iter().rev().map_while(down);
+        let path = rest.fold(dir.join(name), |path, name| path.join(&name));
+        Right::Read.denied(walk.text, &path)
+    }
+}
+
 impl Walk<'_> {
     fn current(&self) -> Ino {
         self.dirs.last().copied().unwrap_or(Ino::ROOT)
@@ -148,6 +208,7 @@ impl Walk<'_> {
             return Err(Error::outside(self.text));
         }
         self.dirs.pop();
+        self.standings.pop();
         Ok(())
     }
 

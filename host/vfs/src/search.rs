@@ -129,7 +129,7 @@ impl Search<'_> {
     fn directory(&mut self, dir: Ino, path: &VPath) -> Result<()> {
         let entries = self
             .session
-            .with(|core, world| core.view(world).entries(dir))?;
+            .with(|core, world| core.view(world).shown(dir))?;
         for entry in entries {
             if self.is_full() {
                 break;

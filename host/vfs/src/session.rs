@@ -31,6 +31,7 @@ use crate::limits::Limits;
 use crate::meter::Meter;
 use crate::observer::{Observer, Operation, OperationKind};
 use crate::reads::{BaseSlot, Reads, World};
+use crate::rules::PathRules;
 use crate::spill::Spill;
 use crate::time::{Clock, FixedClock, Timestamp};
 use crate::tree::{Family, Tree};
@@ -73,6 +74,9 @@ pub struct SessionOptions {
     pub meter: Arc<Meter>,
     /// Whether the session may change anything.
     pub access: Access,
+    /// Which paths the session may read and write; everything by default. One begun from another
+    /// has the rules of that one as well.
+    pub rules: PathRules,
     /// What the session is for.
     pub metadata: Metadata,
     /// Where contents go that are not to stay in memory; they stay there without. A nested session
@@ -233,6 +237,10 @@ impl Session {
         depth: u32,
     ) -> Self {
         let world = &self.inner.world;
+        let options = SessionOptions {
+            rules: world.rules.narrowed(&options.rules),
+            ..options
+        };
         Self::with_core(
             world.base.get(),
             world.family.clone(),
@@ -268,6 +276,7 @@ impl Session {
             spill: options.spill,
             keep_pristine: options.keep_pristine,
             limits: options.limits,
+            rules: options.rules,
         };
         world.family.join();
         let inner = Inner {
@@ -337,6 +346,11 @@ impl Session {
     /// Whether the session may change anything.
     pub fn access(&self) -> Access {
         self.inner.access
+    }
+
+    /// Which paths the session may read and write.
+    pub fn rules(&self) -> &PathRules {
+        &self.inner.world.rules
     }
 
     /// A descriptor of the session's root directory.
@@ -468,6 +482,7 @@ impl Default for SessionOptions {
             clock: Arc::new(FixedClock::default()),
             meter: Meter::new("host-memory-bytes", u64::MAX),
             access: Access::default(),
+            rules: PathRules::default(),
             metadata: Metadata::default(),
             spill: None,
             keep_pristine: false,

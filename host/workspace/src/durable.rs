@@ -306,6 +306,14 @@ impl Meta {
         options: &SessionOptions,
         durable: &DurableOptions,
     ) -> Result<Self> {
+        // They are not on the disk, and without them the session would be a wider one.
+        if !options.rules.is_everything() {
+            let detail = "a session that lasts, with rules for its paths,".to_owned();
+            return Err(DurableError::Session {
+                session: options.id.clone(),
+                source: vfs::Error::Unsupported { detail },
+            });
+        }
         Ok(Self {
             id: SessionId::new(&options.id)?,
             life: Life::Open,

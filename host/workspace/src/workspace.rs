@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use store::disk::Dir;
 use vfs::{
     Access, Clock, ConflictPolicy, DirectoryBase, EmptyBase, FixedClock, Limits, Metadata, Meter,
-    Rebased, Session, SessionOptions, Status,
+    PathRules, Rebased, Session, SessionOptions, Status,
 };
 
 use crate::audit::Life;
@@ -66,6 +66,8 @@ pub struct BeginOptions {
     pub labels: Vec<(String, String)>,
     /// Whether it may change anything.
     pub access: Access,
+    /// Which paths it may read and write; everything by default. A durable session has no rules.
+    pub rules: PathRules,
     /// What it may take; the workspace's `session_limits` when absent.
     pub limits: Option<Limits>,
 }
@@ -364,6 +366,7 @@ impl Workspace {
         Ok(SessionOptions {
             file_system_id: self.options.ids.number(),
             access: options.access,
+            rules: options.rules,
             metadata,
             observer,
             ..self.options_of(id, origin, options.limits)?

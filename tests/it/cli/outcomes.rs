@@ -291,3 +291,154 @@ fn a_tree_in_memory_is_as_good_as_a_directory() {
         .assert_code(0)
         .assert_says(&["committed", "A n", "vfs://scratch"]);
 }
+
+#[test]
+fn an_agent_reaches_what_the_operator_granted() {
+    let place = Place::new();
+    let options = ["--read", "b.txt", "--write", "dir/**"];
+    let steps = [
+        "try a.txt",
+        "try b.txt",
+        "try dir/new.txt",
+        "write dir/c.txt x",
+    ];
+    let done = place.run(&options, guests::STEPS, &steps).done();
+    done.assert_code(0)
+        .assert_stdout("false\nfalse\ntrue\n")
+        .assert_says(&[
+            "denied: 'a.txt': denied: the path may not be written",
+            "--write 'a.txt' would allow it",
+            "--write 'b.txt' would allow it",
+            "A dir/new.txt",
+            "M dir/c.txt",
+            "2 paths",
+        ]);
+    assert_eq!(place.read("dir/new.txt").as_deref(), Some("x"));
+
+    let options = ["--grant", "write=a.txt", "--format", "json"];
+    let done = place
+        .run(&options, guests::STEPS, &["try a.txt", "try it's"])
+        .done();
+    done.assert_code(0);
+    let report: serde_json::Value = serde_json::from_str(&done.stdout).expect("JSON");
+    assert_eq!(report["change"]["entries"][0]["path"], "a.txt");
+    assert_eq!(report["events"][0]["grant"], "write=it's");
+}
+
+#[test]
+fn what_runs_by_itself_is_committed_by_a_grant_or_a_person() {
+    let steps = ["write Makefile all:", "write a.txt y"];
+    let place = Place::new();
+    let done = place.run(&[], guests::STEPS, &steps).done();
+    done.assert_code(5).assert_says(&[
+        "'Makefile'",
+        "runs by itself",
+        "the grant 'execute=Makefile' would allow it",
+        "rolled back",
+    ]);
+    place.scene.assert_untouched();
+
+    let done = place
+        .run(&["--hold"], guests::STEPS, &steps)
+        .with_input("commit\n");
+    done.assert_code(0).assert_says(&["look at Makefile"]);
+    assert_eq!(place.read("Makefile").as_deref(), Some("all:\n"));
+
+    let steps = ["write Makefile clean:"];
+    let done = place
+        .run(&["--grant", "execute=Makefile"], guests::STEPS, &steps)
+        .done();
+    done.assert_code(0);
+    assert_eq!(place.read("Makefile").as_deref(), Some("clean:\n"));
+}
+
+#[test]
+fn version_control_is_changed_by_who_was_granted_it_by_name() {
+    let place = Place::new();
+    let steps = ["try .git", "try .GIT", "try git~1"];
+    let done = place.run(&[], guests::STEPS, &steps).done();
+    done.assert_code(0)
+        .assert_stdout("false\nfalse\nfalse\n")
+        .assert_says(&["--write '.git' would allow it", "nothing to commit"]);
+    place.scene.assert_untouched();
+    let done = place
+        .run(&["--write", ".git"], guests::STEPS, &["try .git"])
+        .done();
+    done.assert_code(0).assert_stdout("true\n");
+    assert_eq!(place.read(".git").as_deref(), Some("x"));
+}
+
+/// A copy of the guest with a file beside it that says what it asks for.
+fn asking(asks: &str) -> (tempfile::TempDir, String) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let guest = directory.path().join("asking.wasm");
+    std::fs::copy(guests::STEPS, &guest).expect("copied");
+    std::fs::write(guest.with_extension("toml"), asks).expect("written");
+    let guest = guest.to_str().expect("a name that we chose").to_owned();
+    (directory, guest)
+}
+
+#[test]
+fn a_run_has_what_the_agent_asked_for_and_the_operator_granted() {
+    let (_directory, guest) = asking("write = ['*.txt']\nenv = ['A']\nhosts = ['example.com']");
+    let place = Place::new();
+    let options = [
+        "--write", "dir/**", "--write", "a.txt", "--env", "A=1", "--env", "B=2",
+    ];
+    let steps = ["try a.txt", "try b.txt", "try dir/c.txt", "environment"];
+    let done = place.run(&options, &guest, &steps).done();
+    done.assert_code(0)
+        .assert_stdout("true\nfalse\nfalse\nA=1\n");
+    assert_eq!(place.read("a.txt").as_deref(), Some("x"));
+
+    let shown = Call::new(&["inspect", "--format", "json", &guest])
+        .done()
+        .json();
+    assert_eq!(shown["asks"]["write"][0], "*.txt");
+    assert_eq!(shown["asks"]["hosts"][0], "example.com");
+    let shown = Call::new(&["inspect", &guest]).done();
+    assert!(shown.stdout.contains("*.txt"), "{}", shown.story());
+
+    let (_directory, guest) = asking("wirte = ['*.txt']");
+    let done = place.run(&[], &guest, &["try b.txt"]).done();
+    done.assert_code(2)
+        .assert_says(&["unknown field `wirte`", "asking.toml"]);
+    Call::new(&["inspect", &guest]).done().assert_code(2);
+}
+
+/// A guest has the handles that it was given, whatever numbers it tries.
+#[test]
+fn a_handle_that_was_made_up_ends_the_run() {
+    for number in ["0", "1", "7", "2147483647", "-1"] {
+        let text = r#"(component
+            (import "wasi:filesystem/types@0.2.6" (instance $types
+                (export "descriptor" (type $d (sub resource)))
+                (export "[method]descriptor.is-same-object" (func
+                    (param "self" (borrow $d)) (param "other" (borrow $d)) (result bool)))))
+            (core func $same (canon lower (func $types "[method]descriptor.is-same-object")))
+            (core module $m
+                (import "host" "same" (func $same (param i32 i32) (result i32)))
+                (func (export "run") (result i32)
+                    (drop (call $same (i32.const NUMBER) (i32.const NUMBER)))
+                    (i32.const 0)))
+            (core instance $i (instantiate $m
+                (with "host" (instance (export "same" (func $same))))))
+            (func $run (result (result)) (canon lift (core func $i "run")))
+            (instance $r (export "run" (func $run)))
+            (export "wasi:cli/run@0.2.6" (instance $r)))"#;
+        let component = wat::parse_str(text.replace("NUMBER", number)).expect("a component");
+        let directory = tempfile::tempdir().expect("a directory");
+        let guest = directory.path().join("forging.wasm");
+        std::fs::write(&guest, component).expect("written");
+        let place = Place::new();
+        let guest = guest.to_str().expect("a name that we chose");
+        let done = place.run(&["--format", "json"], guest, &[]).done();
+        let report = done.assert_code(1).json();
+        assert_eq!(report["run"]["ended"], "trapped", "{number}: {report}");
+        assert!(
+            report["error"]["message"].to_string().contains("handle"),
+            "{report}"
+        );
+        place.scene.assert_untouched();
+    }
+}

@@ -3,8 +3,9 @@
 use super::{Source, assert_none, sources};
 
 /// wasmtime and its kin are two thirds of the lock file; every package more is one more to build on
-/// a cold machine and to trust with the host. Raise it in the commit that says what it is worth.
-const LOCKED_PACKAGES_MAX: usize = 350;
+/// a cold machine and to trust with the host. Raise it in the commit that says what it is worth: the
+/// last six read TOML.
+const LOCKED_PACKAGES_MAX: usize = 356;
 
 #[test]
 fn the_lock_file_stays_small() {

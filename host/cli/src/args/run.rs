@@ -15,6 +15,7 @@ Examples:
   session-fs run --base ../project license-header.wasm -- --text 'Example Ltd, 2026'
   session-fs run --param from=Foo --param to=Bar rename-symbol.wasm
   session-fs run --dry-run rename-symbol.wasm > change.patch && git apply change.patch
+  session-fs run --read '**' --write 'docs/**' agent.wasm
   session-fs run --hold --timeout 5m --memory 256M agent.wasm
   session-fs run --base vfs://scratch --format json agent.wasm | jq .change.entries
 
@@ -81,9 +82,19 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) conflict: ConflictArgs,
 
-    /// What the agent may do beyond its session: `commit` it, or `begin=vfs://NAME`
+    /// What the agent may do beyond its session: `commit` it, or `begin=vfs://NAME`; the paths of
+    /// the base that it may reach, as with --read and --write; and with `execute=GLOB` what is
+    /// committed without a person although it runs by itself when the tree is opened or built
     #[arg(long, value_name = "GRANT")]
     pub(crate) grant: Vec<Grant>,
+
+    /// What the agent may read, such as 'src/**'. With --read or --write it reaches nothing else
+    #[arg(long, value_name = "GLOB", value_parser = values::read_grant)]
+    pub(crate) read: Vec<Grant>,
+
+    /// What it may write, make and remove, and read
+    #[arg(long, value_name = "GLOB", value_parser = values::write_grant)]
+    pub(crate) write: Vec<Grant>,
 
     /// Give the guest our stdin; it is empty otherwise
     #[arg(long)]

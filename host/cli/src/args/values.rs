@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 
+use supervisor::Grant;
 use vfs::{OperationKind, VPath};
 use workspace::history::VersionSelector;
 
@@ -140,6 +141,16 @@ pub(super) fn guest_memory(text: &str) -> Result<u64, String> {
         ));
     }
     Ok(bytes)
+}
+
+/// A glob of what may be read.
+pub(super) fn read_grant(glob: &str) -> Result<Grant, String> {
+    format!("read={glob}").parse()
+}
+
+/// A glob of what may be written.
+pub(super) fn write_grant(glob: &str) -> Result<Grant, String> {
+    format!("write={glob}").parse()
 }
 
 fn to_text(value: OsString) -> Result<String, String> {

@@ -153,6 +153,7 @@ fn entries(change: &Change) -> Vec<Entry> {
         renamed_from: None,
         size_before: None,
         size_after: None,
+        runs_on_open: supervisor::runs_on_open(path),
     };
     let mut found = BTreeMap::new();
     for gone in change.departures.iter().filter(|it| it.moved_to.is_none()) {

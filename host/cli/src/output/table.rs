@@ -1,6 +1,7 @@
 //! Reports for a person. Colours are always written; the stream takes them away where they do not
 //! belong.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
@@ -8,7 +9,7 @@ use comfy_table::{Table, presets};
 
 use super::conflicts::conflicts;
 use super::text::{clean, clean_line};
-use crate::report::{AgentResult, Entry, Report, Settled};
+use crate::report::{AgentResult, Entry, Event, Report, Settled};
 use crate::units;
 
 /// Paths that are listed before the rest is only counted.
@@ -264,6 +265,21 @@ fn put_entries(text: &mut String, entries: &[Entry]) {
     });
     put_rows(text, rows);
     put_more(text, entries.len(), ENTRIES_SHOWN_MAX);
+    put_running(text, entries);
+}
+
+/// What a person should look at before it is in the tree.
+fn put_running(text: &mut String, entries: &[Entry]) {
+    let running = entries.iter().filter(|entry| entry.runs_on_open);
+    for entry in running.take(ENTRIES_SHOWN_MAX) {
+        let path = clean_line(&entry.path);
+        put(
+            text,
+            format_args!(
+                "{YELLOW}look at{YELLOW:#} {path}: it runs when the tree is opened or built\n"
+            ),
+        );
+    }
 }
 
 fn entry_path(entry: &Entry) -> String {
@@ -303,7 +319,8 @@ fn put_events(text: &mut String, report: &Report) {
         let path = path
             .map(|path| format!("'{}': ", clean_line(path)))
             .unwrap_or_default();
-        let (kind, detail) = (event.kind, clean_line(&event.detail));
+        let (kind, detail) = (event.kind, with_option(event));
+        let detail = clean_line(&detail);
         put(
             text,
             format_args!("{YELLOW}{kind}{YELLOW:#}: {path}{detail}{times}\n"),
@@ -314,6 +331,19 @@ fn put_events(text: &mut String, report: &Report) {
     if more > 0 {
         put(text, format_args!("  … and {more} more\n"));
     }
+}
+
+/// The detail with the option that would have allowed it, as it is typed.
+fn with_option(event: &Event) -> Cow<'_, str> {
+    let option = event.grant.as_deref().and_then(|grant| {
+        let (verb, glob) = grant.split_once('=')?;
+        let said = format!("; the grant '{grant}' would allow it");
+        let detail = event.detail.strip_suffix(&said)?;
+        let quoted = glob.replace('\'', r"'\''");
+        let is_path = matches!(verb, "read" | "write");
+        is_path.then(|| format!("{detail}; --{verb} '{quoted}' would allow it"))
+    });
+    option.map_or(Cow::Borrowed(event.detail.as_str()), Cow::Owned)
 }
 
 fn put_backtrace(text: &mut String, report: &Report) {
@@ -397,6 +427,7 @@ mod tests {
             renamed_from: None,
             size_before: None,
             size_after: Some(1_536),
+            runs_on_open: false,
         };
         let entries: Vec<Entry> = (0..ENTRIES_SHOWN_MAX + 3).map(entry).collect();
         let mut text = String::new();
@@ -423,6 +454,7 @@ mod tests {
                 renamed_from: from.map(str::to_owned),
                 size_before: before,
                 size_after: after,
+                runs_on_open: false,
             };
             let mut text = String::new();
             put_entries(&mut text, &[entry]);

@@ -195,3 +195,20 @@ fn what_a_task_was_not_granted_is_in_the_audit() {
     ];
     assert_eq!(told.collect::<Vec<_>>(), expected);
 }
+
+/// An id is no handle: it may stand in any log.
+#[test]
+fn the_id_of_a_live_session_opens_nothing() {
+    let workspace = workspace();
+    let base = workspace.memory("base");
+    let (own, other) = (begin(&workspace, &base), begin(&workspace, &base));
+    let authority = authority(&workspace, &own);
+    let nested = authority.begin_nested(&own, BeginRequest::default());
+    let nested = nested.expect("begun");
+    let told = [other.id(), own.id(), nested.id(), "none"].map(|id| {
+        let error = authority.open(id).expect_err("an id alone");
+        assert_eq!(error.kind(), vfs::ErrorKind::Denied, "{id}");
+        error.to_string()
+    });
+    assert!(told.iter().all(|text| *text == told[3]), "{told:?}");
+}

@@ -117,7 +117,8 @@ impl Descriptor {
         self.noted_at(OperationKind::SetTimes, path, None, || {
             let (at, follow) = (self.below(path)?, follow_at_end(follow));
             self.mutate(path, |core, world, now| {
-                let (ino, _) = core.resolve(world, at, follow)?.existing(path)?;
+                let place = core.resolve_to_change(world, at, follow)?;
+                let (ino, _) = place.existing(path)?;
                 core.set_times(world, ino, accessed, modified, now)
             })
         })
@@ -308,7 +309,7 @@ impl Core {
         let Opening {
             at, follow, open, ..
         } = *opening;
-        let place = self.resolve(world, at, follow)?;
+        let place = self.resolve_to_change(world, at, follow)?;
         match place.found {
             Some(_) if open.create && open.exclusive => Err(Error::AlreadyExists {
                 path: at.text.to_owned(),

@@ -1,10 +1,11 @@
 //! Search and replace in one file, in one step for whoever else is writing to it.
 
 use super::Session;
-use super::files::check_size;
+use super::files::{check_size, from_root};
 use crate::content::Pieces;
 use crate::error::{Error, Result};
 use crate::observer::{Operation, OperationKind};
+use crate::resolve::Follow;
 
 impl Session {
     /// Replaces `search` by `replace`, where it stands without overlap, exactly `count` times.
@@ -27,6 +28,10 @@ impl Session {
         if search.is_empty() {
             return Err(Error::invalid("the text to replace is empty"));
         }
+        self.with(|core, world| {
+            let at = from_root(path);
+            core.resolve_to_change(world, at, Follow::Always).map(drop)
+        })?;
         loop {
             let (ino, content) = self.content_at(path)?;
             let before = self.read_whole(&content)?;

@@ -272,7 +272,7 @@ impl Core {
     }
 
     pub(crate) fn file_or_place(&mut self, world: &World, path: &str) -> Result<Found> {
-        let place = self.resolve(world, from_root(path), Follow::Always)?;
+        let place = self.resolve_to_change(world, from_root(path), Follow::Always)?;
         match place.found {
             Some((_, Kind::Directory)) => Err(Error::IsADirectory {
                 path: path.to_owned(),

@@ -37,7 +37,7 @@ impl Session {
                     path: path.to_owned(),
                 });
             }
-            core.view(world).entries_after(ino, after, entries_max)
+            core.view(world).shown_after(ino, after, entries_max)
         })?;
         let last = entries.last().map(|entry| entry.name.to_string());
         Ok(Page {
@@ -87,7 +87,7 @@ impl Session {
     fn remove_one(&self, path: &str) -> Result<()> {
         self.rearrange(Some(path), |core, world, now| {
             let at = from_root(path);
-            let place = core.resolve(world, at, Follow::Never)?;
+            let place = core.resolve_to_change(world, at, Follow::Never)?;
             match place.existing(path)? {
                 (_, Kind::Directory) => core.remove_directory_at(world, at, now),
                 _ => core.unlink_file_at(world, at, now),
@@ -108,7 +108,7 @@ impl Session {
 
     fn remove_below(&self, path: &str) -> Result<()> {
         self.rearrange(Some(path), |core, world, now| {
-            let place = match core.resolve(world, from_root(path), Follow::Never) {
+            let place = match core.resolve_to_change(world, from_root(path), Follow::Never) {
                 Err(Error::NotFound { .. }) => return Ok(()),
                 place => place?,
             };
@@ -121,6 +121,9 @@ impl Session {
                 });
             }
             let (dir, name, _) = place.named(path)?;
+            if kind == Kind::Directory {
+                core.check_removed(world, ino, (dir, &name), path)?;
+            }
             remove_tree(
                 core,
                 world,
@@ -164,7 +167,7 @@ impl Session {
         self.rearrange(Some(target), |core, world, now| {
             let place = core.resolve(world, from_root(source), Follow::Always)?;
             let (ino, kind) = place.existing(source)?;
-            let to = core.resolve(world, from_root(target), Follow::Always)?;
+            let to = core.resolve_to_change(world, from_root(target), Follow::Always)?;
             if to.directory && kind != Kind::Directory {
                 return Err(Error::NotADirectory {
                     path: target.to_owned(),
@@ -255,12 +258,14 @@ fn make_all(core: &mut Core, world: &World, path: &str, now: Timestamp) -> Resul
             at.push('/');
         }
         at.push_str(part);
-        let place = core.resolve(world, from_root(&at), Follow::Always)?;
+        let place = core.resolve(world, from_root(&at), Follow::Always);
+        let place = place.map_err(Error::of_a_write)?;
         match place.found {
             Some((_, Kind::Directory)) => {}
             Some(_) => return Err(Error::NotADirectory { path: at }),
             None => {
                 let (dir, name, _) = place.named(&at)?;
+                core.check_name(world, dir, &name)?;
                 core.create(
                     world,
                     dir,
@@ -349,9 +354,10 @@ fn copy_tree(
             Body::Symlink(target)
         }
     };
+    core.check_name(world, dir, name)?;
     let made = core.create(world, dir, name, body, now)?;
     if kind == Kind::Directory {
-        for entry in core.view(world).entries(ino)? {
+        for entry in core.view(world).shown(ino)? {
             if let Some(child) = core.view(world).child(ino, &entry.name)? {
                 copy_tree(core, world, child, (made, &entry.name), budget, now)?;
             }

@@ -52,7 +52,7 @@ impl Session {
     /// # Errors
     ///
     /// `Closed` when the session is not open; `Denied` when it is read-only, or when a link was
-    /// moved to where it leads out; `InvalidPath` when something was moved too deep.
+    /// moved to where it leads out, or a change to a path that may not be written; `InvalidPath` when something was moved too deep.
     pub fn seal(&self) -> Result<Sealed> {
         self.noted(Operation::new(OperationKind::Seal), |_| self.freeze())
     }
@@ -71,6 +71,7 @@ impl Session {
         sealed.change_set = self.with_any_status(Core::change_set)?;
         self.drop_unchanged(&mut sealed.change_set)?;
         self.check_links(&sealed.change_set)?;
+        self.check_rules(&sealed.change_set)?;
         Ok(sealed)
     }
 
@@ -177,6 +178,18 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// Refuses changes at paths that may not be written: a rebase may have moved one there.
+    fn check_rules(&self, set: &ChangeSet) -> Result<()> {
+        let rules = self.rules();
+        if rules.is_everything() {
+            return Ok(());
+        }
+        let check = |path: &VPath| rules.check_write(&path.to_string(), path);
+        set.departures.iter().try_for_each(|it| check(&it.path))?;
+        set.arrivals.iter().try_for_each(|it| check(&it.path))?;
+        set.updates.iter().try_for_each(|it| check(&it.path))
     }
 
     /// Reads bytes of one version of a file.

@@ -11,6 +11,7 @@ mod merge_rebase;
 mod merge_text;
 mod model;
 mod observer;
+mod rules;
 mod saved;
 mod search;
 mod spill;

@@ -4,7 +4,7 @@ use session_fs_workspace::DurableError;
 use session_fs_workspace::durable::SessionState;
 use store::disk::FaultDir;
 use store::disk::fault::{Fault, FaultPlan};
-use vfs::{Access, SessionOptions};
+use vfs::{Access, PathRules, SessionOptions};
 
 use super::{Sessions, base, begin, durable, files, id, options};
 
@@ -50,6 +50,32 @@ fn who_it_is_and_what_it_may_do_stay() {
     assert_eq!(*session.metadata(), metadata);
     assert_eq!(session.limits().spill_bytes_min, super::SPILL_BYTES_MIN);
     assert!(session.write("file", b"").is_err());
+}
+
+/// Its rules would be gone with the process, and what comes after would reach more.
+#[test]
+fn a_session_with_rules_is_not_begun_to_last() {
+    let sessions = Sessions::new();
+    let ruled = |id| SessionOptions {
+        rules: PathRules::guarded(),
+        ..options(id)
+    };
+    let begun = sessions
+        .store()
+        .begin(&base(), 6, ruled("0189"), &durable());
+    let error = begun.expect_err("rules are not kept");
+    assert!(matches!(
+        error,
+        DurableError::Session {
+            source: vfs::Error::Unsupported { .. },
+            ..
+        }
+    ));
+    let session = sessions.begin("0190");
+    session
+        .fork(ruled("0191"), &durable())
+        .expect_err("nor those of a fork");
+    assert_eq!(sessions.names("."), ["0190"]);
 }
 
 #[test]
