@@ -190,7 +190,7 @@ impl View<'_> {
         let dir = self.path(walk.current()).unwrap_or_default();
         let down = |step: &Step| match step {
             Step::Down(name) => Some(name.clone()),
-            Step::Up => None,
+            Step::Up | Step::Here => None,
         };
         let rest = walk.pending.iter().rev().map_while(down);
         let path = rest.fold(dir.join(name), |path, name| path.join(&name));

@@ -94,7 +94,7 @@ impl<'a> Differ<'a> {
         let mut at = going_on;
         while at + WINDOW_BYTES <= new.len() {
             let found = self
-                .try_at(new, pending, at, self.expected + (at - pending))
+                .try_at(new, pending, at, self.expected.saturating_add(at - pending))
                 .map_or_else(|| self.search(new, pending, at), Ok);
             match found {
                 Ok(found) => {
