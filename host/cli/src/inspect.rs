@@ -23,6 +23,7 @@ struct Document {
     agent: String,
     kind: Option<&'static str>,
     world: Option<&'static str>,
+    wrapped: bool,
     size: usize,
     digest: String,
     imports: Vec<Import>,
@@ -64,6 +65,7 @@ fn examine(args: &InspectArgs, output: &Arc<Output>) -> Result<Document, Failure
         .map(|error| crate::exit::chain(&error));
     let Inspection {
         kind,
+        is_wrapped,
         digest,
         imports,
         exports,
@@ -78,6 +80,7 @@ fn examine(args: &InspectArgs, output: &Arc<Output>) -> Result<Document, Failure
         agent: args.agent.display().to_string(),
         kind,
         world,
+        wrapped: is_wrapped,
         size: bytes.len(),
         digest: digest.to_string(),
         imports: imports.into_iter().map(Import::from).collect(),
@@ -96,6 +99,10 @@ fn sections(document: &Document) -> Vec<Section> {
     let kind = match (document.kind, document.world) {
         (Some(kind), Some(world)) => format!("{kind}, world {world}"),
         _ => "unknown".to_owned(),
+    };
+    let kind = match document.wrapped {
+        true => format!("{kind}, wrapped: it is a core module of WASI preview 1"),
+        false => kind,
     };
     let mut rows = vec![
         row("kind", kind),

@@ -30,6 +30,8 @@ pub enum AgentKind {
 pub struct Inspection {
     /// Its world; `None` when it is of neither.
     pub kind: Option<AgentKind>,
+    /// Whether it is a core module of WASI preview 1, which is wrapped into a component.
+    pub is_wrapped: bool,
     /// BLAKE3 of the component.
     pub digest: Digest,
     /// Names of the imports, sorted.
@@ -58,11 +60,16 @@ pub enum LoadError {
     /// It does not begin as WebAssembly does.
     #[error("not WebAssembly; build the agent with --target wasm32-wasip2")]
     NotWasm,
-    /// It is a core module.
+    /// It is a core module that cannot be wrapped as a command of WASI preview 1.
     #[error(
-        "a core WebAssembly module, not a component; build the agent with --target wasm32-wasip2"
+        "a core WebAssembly module that is no command of WASI preview 1 ({detail}); build the agent \
+         with --target wasm32-wasip2, or a program that exports '_start' and imports \
+         'wasi_snapshot_preview1' and nothing else"
     )]
-    CoreModule,
+    CoreModule {
+        /// What is wrong with it.
+        detail: String,
+    },
     /// It does not validate, uses something that is switched off, or needs more memories, tables or
     /// instances than one run has.
     #[error("not a valid component: {detail}")]
@@ -107,9 +114,8 @@ impl Agent {
     pub(crate) fn link(
         component: &Component,
         linker: &Linker<Host>,
-        digest: Digest,
+        inspection: Inspection,
     ) -> Result<Self, LoadError> {
-        let inspection = inspect(component, digest);
         let Some(kind) = inspection.kind else {
             return Err(LoadError::UnknownWorld {
                 exports: inspection.exports,
@@ -162,7 +168,7 @@ impl fmt::Debug for Agent {
 }
 
 /// Tells what a component is without linking it.
-pub(crate) fn inspect(component: &Component, digest: Digest) -> Inspection {
+pub(crate) fn inspect(component: &Component, digest: Digest, is_wrapped: bool) -> Inspection {
     let engine = component.engine();
     let ty = component.component_type();
     let mut imports: Vec<String> = ty
@@ -178,6 +184,7 @@ pub(crate) fn inspect(component: &Component, digest: Digest) -> Inspection {
     let needs = component.resources_required();
     Inspection {
         kind: kind_of(&exports),
+        is_wrapped,
         digest,
         imports,
         exports,

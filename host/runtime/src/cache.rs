@@ -4,6 +4,8 @@
 //! operator's: of mode 0700 and owned by the user of this process, or it is refused. A file is used
 //! only if the digest in front of the code is that of the code.
 //!
+//! At most so many bytes are kept: of those that were not used for longest the oldest go first.
+//!
 //! | bytes | what |
 //! | --- | --- |
 //! | 0..16 | [`MAGIC`] |
@@ -15,7 +17,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use store::disk::{Dir, RealDir, RenameMode};
+use store::disk::{Dir, FileKind, RealDir, RenameMode};
 use vfs::{Digest, Name};
 use wasmtime::Engine;
 use wasmtime::component::Component;
@@ -28,10 +30,14 @@ const HEADER_BYTES: usize = MAGIC.len() + 32;
 /// Bytes of a file that are read; compiled code is some ten times its component.
 const FILE_BYTES_MAX: u64 = 2 << 30;
 
+/// Files of a cache that are looked at; with more of them it is emptied by hand.
+const FILES_MAX: usize = 100_000;
+
 /// A directory of compiled components. Failing to use it costs time and nothing else.
 #[derive(Debug)]
 pub(crate) struct ComponentCache {
     directory: Arc<dyn Dir>,
+    bytes_max: u64,
     attempts_count: AtomicU64,
 }
 
@@ -58,8 +64,8 @@ pub enum CacheError {
 }
 
 impl ComponentCache {
-    /// Takes a directory of the operator.
-    pub(crate) fn open(directory: cap_std::fs::Dir) -> Result<Self, CacheError> {
+    /// Takes a directory of the operator, to keep at most so many bytes in it.
+    pub(crate) fn open(directory: cap_std::fs::Dir, bytes_max: u64) -> Result<Self, CacheError> {
         let stat = rustix::fs::fstat(&directory).map_err(io::Error::from)?;
         let (mode, owner) = (stat.st_mode & 0o7777, stat.st_uid);
         let user = rustix::process::geteuid().as_raw();
@@ -71,6 +77,7 @@ impl ComponentCache {
         }
         Ok(Self {
             directory: RealDir::open(directory)?,
+            bytes_max,
             attempts_count: AtomicU64::new(0),
         })
     }
@@ -87,7 +94,10 @@ impl ComponentCache {
             }
         };
         match deserialize(engine, &code) {
-            Ok(component) => Some(component),
+            Ok(component) => {
+                self.note_use(&name);
+                Some(component)
+            }
             Err(error) => {
                 tracing::warn!(%name, %error, "compiled component not usable; compiling again");
                 None
@@ -102,9 +112,55 @@ impl ComponentCache {
             .serialize()
             .map_err(io::Error::other)
             .and_then(|code| self.write(&name, &code));
-        if let Err(error) = kept {
-            tracing::warn!(%name, %error, "compiled component not kept");
+        match kept {
+            Ok(()) => self.make_room(&name),
+            Err(error) => tracing::warn!(%name, %error, "compiled component not kept"),
         }
+    }
+
+    /// Has the file's time say that it was used now: the system's clock sets it with a write.
+    fn note_use(&self, name: &Name) {
+        let file = self.directory.open_writable(name);
+        if let Err(error) = file.and_then(|file| file.write_at(MAGIC, 0)) {
+            tracing::info!(%name, %error, "use of a compiled component not noted");
+        }
+    }
+
+    /// Removes what was not used for longest, until no more is kept than may be; never `newest`.
+    fn make_room(&self, newest: &Name) {
+        if let Err(error) = self.try_make_room(newest) {
+            tracing::warn!(%error, "the cache of compiled components may be over its limit");
+        }
+    }
+
+    fn try_make_room(&self, newest: &Name) -> io::Result<()> {
+        let mut files = Vec::new();
+        for item in self.directory.list(FILES_MAX)?.items {
+            match self.directory.stat(&item.name) {
+                Ok(stat) if stat.kind == FileKind::File => {
+                    files.push((stat.mtime_ns, stat.size, item.name));
+                }
+                // Somebody's directory, or another process has removed it.
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        files.sort_unstable();
+        let mut bytes: u64 = files.iter().map(|(_, size, _)| size).sum();
+        for (_, size, name) in files {
+            if bytes <= self.bytes_max {
+                break;
+            }
+            if name == *newest {
+                continue;
+            }
+            match self.directory.unlink(&name) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => bytes = bytes.saturating_sub(size),
+            }
+        }
+        Ok(())
     }
 
     fn read(&self, name: &Name) -> io::Result<Option<Vec<u8>>> {

@@ -6,6 +6,7 @@ mod guestless;
 mod guests;
 mod load;
 mod outcomes;
+mod preview1;
 
 use std::sync::Arc;
 use std::task::Poll;

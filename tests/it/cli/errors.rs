@@ -47,7 +47,7 @@ fn an_agent_that_is_none_is_named_with_what_it_is() {
         "module.wasm",
         &module,
         1,
-        &["a core WebAssembly module, not a component"],
+        &["a core WebAssembly module that is no command of WASI preview 1"],
     );
     check(
         "cut.wasm",

@@ -1,4 +1,7 @@
 //! `session-fs inspect`: what it shows of real components, and what it says of others.
+#![expect(clippy::disallowed_methods, reason = "a test writes the agent's file")]
+
+use std::fs;
 
 use super::Call;
 use super::errors::OTHER_WORLD;
@@ -46,6 +49,34 @@ fn a_person_sees_the_same() {
 }
 
 #[test]
+fn a_core_module_is_said_to_be_wrapped_and_runs() {
+    let module = wat::parse_str(
+        r#"(module (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+            (memory (export "memory") 1) (func (export "_start") (call $exit (i32.const 0))))"#,
+    );
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    fs::write(file.path(), module.expect("well-formed")).expect("written");
+    let path = file.path().display().to_string();
+    let done = Call::new(&["inspect", "--format", "json", &path]).done();
+    let shown = done.assert_code(0).json();
+    assert_eq!(
+        (&shown["kind"], &shown["wrapped"]),
+        (&"command".into(), &true.into())
+    );
+    let done = Call::new(&["inspect", &path]).done();
+    assert!(
+        done.stdout.contains("core module of WASI preview 1"),
+        "{}",
+        done.story()
+    );
+    let base = tempfile::tempdir().expect("a directory");
+    let base = base.path().display().to_string();
+    Call::new(&["run", "--base", &base, &path])
+        .done()
+        .assert_code(0);
+}
+
+#[test]
 fn what_would_not_run_is_shown_with_the_reason() {
     let component = wat::parse_str(
         r#"(component
@@ -59,7 +90,7 @@ fn what_would_not_run_is_shown_with_the_reason() {
     let directory = tempfile::tempdir().expect("a directory");
     let check = |bytes: &[u8], parts: &[&str]| {
         let path = directory.path().join("component.wasm");
-        std::fs::write(&path, bytes).expect("written");
+        fs::write(&path, bytes).expect("written");
         let done = Call::new(&["inspect"]).arg(&path).done();
         done.assert_code(1);
         for part in parts {

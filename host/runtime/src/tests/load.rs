@@ -1,9 +1,12 @@
 //! Loading: what is not an agent is told what it is instead.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, UNIX_EPOCH};
 
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, Permissions};
+use cap_std::fs::{Dir, OpenOptions, Permissions};
 
 use super::guests::{agent, body, wasm};
 use super::runtime;
@@ -136,4 +139,59 @@ fn a_compiled_component_is_kept_once_and_a_damaged_one_is_replaced() {
     }
     let third = cached(open(&directory, 0o700)).expect("a runtime");
     third.load(&bytes).expect("taken from the cache");
+}
+
+/// What tells whether something was taken from the cache: taking it renews its time.
+#[test]
+fn of_what_is_kept_the_longest_unused_goes_first() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let component = |number: u32| wasm(&body(&format!("i32.const {number} (drop) i32.const 0")));
+    let files = || -> BTreeMap<OsString, u64> {
+        let opened = open(&directory, 0o700);
+        let entries = opened.entries().expect("listed");
+        let entries = entries.map(|entry| entry.expect("read"));
+        entries
+            .map(|entry| (entry.file_name(), entry.metadata().expect("there").len()))
+            .collect()
+    };
+    let runtime = |cache_bytes_max| {
+        let options = RuntimeOptions {
+            cache: Some(open(&directory, 0o700)),
+            cache_bytes_max,
+            ..RuntimeOptions::default()
+        };
+        Runtime::new(options).expect("a runtime")
+    };
+    let age = |name: &OsString, seconds: u64| {
+        let opened = open(&directory, 0o700);
+        let file = opened
+            .open_with(name, OpenOptions::new().write(true))
+            .expect("there");
+        let past = UNIX_EPOCH + Duration::from_secs(seconds);
+        file.into_std().set_modified(past).expect("set");
+    };
+    let mut names = Vec::new();
+    for number in 0..3 {
+        runtime(u64::MAX)
+            .load(&component(number))
+            .expect("compiled");
+        let new = files().into_keys().find(|name| !names.contains(name));
+        names.push(new.expect("kept"));
+    }
+    names
+        .iter()
+        .zip([10, 20, 30])
+        .for_each(|(name, at)| age(name, at));
+    runtime(u64::MAX)
+        .load(&component(0))
+        .expect("taken from the cache");
+    let size = files()[&names[0]];
+    runtime(3 * size + size / 2)
+        .load(&component(3))
+        .expect("compiled");
+    let kept = files();
+    assert_eq!(kept.len(), 3, "{kept:?}");
+    assert!(!kept.contains_key(&names[1]), "not used for longest");
+    runtime(1).load(&component(4)).expect("compiled");
+    assert_eq!(files().len(), 1, "what was compiled last stays");
 }
