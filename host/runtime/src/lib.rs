@@ -43,12 +43,14 @@ mod link;
 
 mod agent;
 mod cache;
+mod preview1;
 
 mod admission;
 mod blocking;
 mod cancel;
 mod run;
 mod runtime;
+mod slices;
 
 pub use admission::Full;
 pub use agent::{Agent, AgentKind, Inspection, LoadError};

@@ -167,7 +167,7 @@ impl Runtime {
             Err(full) => return RunReport::unstarted(RunOutcome::Refused(full)),
         };
         let mut run = self.prepare(request);
-        let outcome = run.drive(agent, &cancellation, self.admission.full()).await;
+        let outcome = run.drive(self, agent, &cancellation).await;
         run.finish(outcome)
     }
 
@@ -250,22 +250,23 @@ struct Run {
 impl Run {
     async fn drive(
         &mut self,
+        runtime: &Runtime,
         agent: &Agent,
         cancellation: &Cancellation,
-        full: Full,
     ) -> RunOutcome {
         let task = self.task.take().unwrap_or_default();
         let timeout = self.timeout;
+        let called = caught(call(&mut self.store, agent, task));
         let ended = tokio::select! {
             biased;
             () = cancellation.cancelled() => return RunOutcome::Cancelled,
-            ended = tokio::time::timeout(timeout, caught(call(&mut self.store, agent, task))) => ended,
+            ended = tokio::time::timeout(timeout, runtime.slices.share(called)) => ended,
         };
         match ended {
             Err(_elapsed) => RunOutcome::TimedOut { limit: timeout },
             Ok(Err(message)) => RunOutcome::Internal { message },
             Ok(Ok(Ok(outcome))) => outcome,
-            Ok(Ok(Err(error))) => self.classify(agent, &error, full),
+            Ok(Ok(Err(error))) => self.classify(agent, &error, runtime.admission.full()),
         }
     }
 

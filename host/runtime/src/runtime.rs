@@ -10,10 +10,9 @@ use crate::cache::{CacheError, ComponentCache};
 use crate::engine::{self, Allocation};
 use crate::host::Host;
 use crate::link;
+use crate::preview1;
+use crate::slices::Slices;
 use crate::ticker::Ticker;
-
-/// What a core module begins with; a component differs in the second half.
-const CORE_MODULE: &[u8] = b"\0asm\x01\0\0\0";
 
 /// What all WebAssembly begins with.
 const WASM: &[u8] = b"\0asm";
@@ -31,6 +30,9 @@ pub struct RuntimeOptions {
     pub component_bytes_max: u64,
     /// Where compiled components are kept: a directory of mode 0700 that the operator owns.
     pub cache: Option<cap_std::fs::Dir>,
+    /// Bytes that are kept there; compiled code is some ten times its component. What was not used for
+    /// longest goes first.
+    pub cache_bytes_max: u64,
 }
 
 impl Default for RuntimeOptions {
@@ -41,6 +43,7 @@ impl Default for RuntimeOptions {
             memory_bytes_max: 1 << 30,
             component_bytes_max: 128 << 20,
             cache: None,
+            cache_bytes_max: 2 << 30,
         }
     }
 }
@@ -64,6 +67,7 @@ pub struct Runtime {
     pub(crate) engine: Engine,
     pub(crate) admission: Admission,
     pub(crate) memory_bytes_max: u64,
+    pub(crate) slices: Slices,
     linker: Linker<Host>,
     cache: Option<ComponentCache>,
     component_bytes_max: u64,
@@ -75,13 +79,17 @@ impl Runtime {
     /// Sets up the engine and starts the thread that interrupts guests.
     pub fn new(options: RuntimeOptions) -> Result<Self, RuntimeError> {
         let memory_bytes_max = usize::try_from(options.memory_bytes_max).unwrap_or(usize::MAX);
+        let cache = options
+            .cache
+            .map(|directory| ComponentCache::open(directory, options.cache_bytes_max));
         let (engine, allocation) =
             engine::build(options.instances_max, memory_bytes_max).map_err(RuntimeError::Engine)?;
         Ok(Self {
             linker: link::linker(&engine).map_err(RuntimeError::Engine)?,
             admission: Admission::new(options.instances_max, options.waiting_max),
             memory_bytes_max: options.memory_bytes_max,
-            cache: options.cache.map(ComponentCache::open).transpose()?,
+            slices: Slices::new(),
+            cache: cache.transpose()?,
             component_bytes_max: options.component_bytes_max,
             allocation,
             _ticker: Ticker::start(engine.clone()).map_err(RuntimeError::Ticker)?,
@@ -89,22 +97,22 @@ impl Runtime {
         })
     }
 
-    /// Compiles a component, or takes it from the cache, and links it.
+    /// Compiles a component, or takes it from the cache, and links it. A core module of WASI preview 1
+    /// is wrapped into a command first.
     ///
     /// Blocks for as long as compiling takes: milliseconds to seconds.
     pub fn load(&self, bytes: &[u8]) -> Result<Agent, LoadError> {
-        let (component, digest) = self.component(bytes)?;
+        let (component, inspection) = self.component(bytes)?;
         // Now rather than in the first run, which would pay for it.
         component
             .initialize_copy_on_write_image()
             .map_err(|error| invalid(&error))?;
-        Agent::link(&component, &self.linker, digest)
+        Agent::link(&component, &self.linker, inspection)
     }
 
     /// Tells what a component is, also one of another world that cannot be loaded.
     pub fn inspect(&self, bytes: &[u8]) -> Result<Inspection, LoadError> {
-        let (component, digest) = self.component(bytes)?;
-        Ok(agent::inspect(&component, digest))
+        Ok(self.component(bytes)?.1)
     }
 
     /// How instances get their memory on this machine.
@@ -112,18 +120,25 @@ impl Runtime {
         self.allocation
     }
 
-    fn component(&self, bytes: &[u8]) -> Result<(Component, Digest), LoadError> {
+    fn component(&self, bytes: &[u8]) -> Result<(Component, Inspection), LoadError> {
         check_form(bytes, self.component_bytes_max)?;
+        // Of what was given: that is the name by which a person knows it.
         let digest = Digest::of(bytes);
+        let is_wrapped = preview1::is_core_module(bytes);
+        let inspected = |component: Component| {
+            let inspection = agent::inspect(&component, digest, is_wrapped);
+            (component, inspection)
+        };
         if let Some(component) = self.cached(digest) {
-            return Ok((component, digest));
+            return Ok(inspected(component));
         }
+        let bytes = preview1::component(&self.engine, bytes)?;
         let component =
-            Component::from_binary(&self.engine, bytes).map_err(|error| invalid(&error))?;
+            Component::from_binary(&self.engine, &bytes).map_err(|error| invalid(&error))?;
         if let Some(cache) = &self.cache {
             cache.keep(&self.engine, digest, &component);
         }
-        Ok((component, digest))
+        Ok(inspected(component))
     }
 
     fn cached(&self, digest: Digest) -> Option<Component> {
@@ -143,9 +158,6 @@ fn check_form(bytes: &[u8], limit: u64) -> Result<(), LoadError> {
     let size = bytes.len() as u64;
     if size > limit {
         return Err(LoadError::TooLarge { bytes: size, limit });
-    }
-    if bytes.starts_with(CORE_MODULE) {
-        return Err(LoadError::CoreModule);
     }
     if !bytes.starts_with(WASM) {
         return Err(LoadError::NotWasm);
