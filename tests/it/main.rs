@@ -10,6 +10,7 @@ mod contract;
 mod escape;
 mod examples;
 mod limits;
+mod live;
 mod oracle;
 mod outside;
 mod settle;

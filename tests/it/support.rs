@@ -5,6 +5,7 @@
 )]
 
 mod authority;
+pub(crate) mod gate;
 mod scene;
 
 use std::sync::{Arc, OnceLock};

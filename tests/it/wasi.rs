@@ -284,3 +284,29 @@ fn the_end_of_a_program() {
     assert_eq!(ran.report.outcome, RunOutcome::Exited { code: 1 });
     assert_eq!(ran.stderr, "Error: \"too bad\"\n");
 }
+
+/// The benchmark of file operations is this guest with more rounds.
+#[test]
+fn each_kind_of_operation_in_rounds() {
+    let given: Vec<String> = (0..100).map(|number| format!("given/{number}")).collect();
+    let content: &str = Box::leak("g".repeat(4096).into_boxed_str());
+    let items: Vec<Item> = given
+        .into_iter()
+        .map(|path| Item::File(Box::leak(path.into_boxed_str()), content))
+        .collect();
+    // It prints times, which are never the same.
+    let ran = plan(guests::IO_ROUNDS, &items)
+        .args(&["4"])
+        .run(Ground::Directory);
+    ran.assert_success();
+    assert_eq!(ran.stdout.lines().count(), 12, "{}", ran.story());
+    let changes = ran.changes();
+    assert!(
+        changes.contains(&"created file work/large".to_owned()),
+        "{changes:?}"
+    );
+    assert!(
+        !changes.iter().any(|change| change.contains("given")),
+        "{changes:?}"
+    );
+}

@@ -69,6 +69,8 @@ struct State {
     calls_count: u64,
     fired_count: u64,
     log: Vec<Call>,
+    /// The method whose calls alone are logged; all when absent.
+    logged: Option<&'static str>,
 }
 
 impl Fault {
@@ -127,6 +129,7 @@ impl FaultPlan {
             calls_count: 0,
             fired_count: 0,
             log: Vec::new(),
+            logged: None,
         };
         Arc::new(Self {
             state: Mutex::new(state),
@@ -143,6 +146,7 @@ impl FaultPlan {
             calls_count: 0,
             fired_count: 0,
             log: Vec::new(),
+            logged: None,
         };
     }
 
@@ -171,6 +175,12 @@ impl FaultPlan {
         self.state().fired_count
     }
 
+    /// Logs the calls of one method alone, until the plan is armed anew: the log has room for more of
+    /// them then.
+    pub fn log_only(&self, method: &'static str) {
+        self.state().logged = Some(method);
+    }
+
     /// The first [`LOG_CALLS_MAX`] calls in the order of their numbers.
     pub fn log(&self) -> Vec<Call> {
         self.state().log.clone()
@@ -181,7 +191,8 @@ impl FaultPlan {
         let mut state = self.state();
         let call = state.calls_count;
         state.calls_count += 1;
-        if state.log.len() < LOG_CALLS_MAX {
+        let is_logged = state.logged.is_none_or(|logged| logged == method);
+        if is_logged && state.log.len() < LOG_CALLS_MAX {
             state.log.push(Call {
                 method,
                 name: name.to_owned(),
