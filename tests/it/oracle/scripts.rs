@@ -210,7 +210,7 @@ fn file() -> impl Strategy<Value = &'static str> {
     ]
 }
 
-/// A file that a stream may write to, but for now and then: what only one host refuses ends a comparison.
+/// Mostly a file that a stream may write to: what only one host refuses ends a comparison.
 fn writable() -> impl Strategy<Value = &'static str> {
     prop_oneof![
         16 => Just("d3"),
