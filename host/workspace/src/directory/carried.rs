@@ -16,10 +16,12 @@ use super::plan::{Action, Item, Step, steps};
 use super::redo::ENDINGS;
 use super::transaction::Content;
 
+/// A directory that was put back, and the number of the transaction that had removed it.
+type Back = (VPath, usize);
+
 /// Puts back what the transactions of these hands, in the order of the journal, carried away.
 pub(super) fn put_back_carried(hands: &mut [Applier<'_>]) -> Result<(), Halt> {
-    // Where two of them removed a directory, the first one goes back, and the other was made after it.
-    let mut back: Vec<VPath> = Vec::new();
+    let mut back: Vec<Back> = Vec::new();
     for first in 0..hands.len() {
         let transaction = hands[first].transaction;
         let steps = steps(transaction);
@@ -43,23 +45,69 @@ pub(super) fn put_back_carried(hands: &mut [Applier<'_>]) -> Result<(), Halt> {
             }
         }
         removed.retain(|(step, _)| {
-            needed.iter().any(|path| path.starts_with(step.path))
-                && !back.iter().any(|path| step.path.starts_with(path))
+            needed.iter().any(|path| path.starts_with(step.path)) && !is_settled(&back, step, first)
         });
         for (step, slot) in &removed {
+            put_back_above(hands, first, step.path, &mut back)?;
             make_way(&mut hands[first..], step)?;
             put_back(&mut hands[first], step, slot)?;
+            back.push((step.path.clone(), first));
         }
-        back.extend(removed.iter().map(|(step, _)| step.path.clone()));
     }
     Ok(())
 }
 
-/// Where these transactions move things to: the disk may have lost any part of that.
+/// Whether a directory need not be put back: it was, or what an earlier transaction removed there or
+/// above was, and this one was made after it.
+fn is_settled(back: &[Back], step: &Step<'_>, number: usize) -> bool {
+    back.iter().any(|(path, of)| {
+        let is_older = *of < number && step.path.starts_with(path);
+        is_older || (*of == number && step.path == path)
+    })
+}
+
+/// Puts back the directories above a path that later transactions removed: of each, the one that was
+/// removed first stood there when this transaction was done.
+fn put_back_above(
+    hands: &mut [Applier<'_>],
+    first: usize,
+    path: &VPath,
+    back: &mut Vec<Back>,
+) -> Result<(), Halt> {
+    let above = std::iter::successors(path.parent(), VPath::parent);
+    let mut above: Vec<VPath> = above.collect();
+    above.reverse();
+    for dir in above {
+        for later in first + 1..hands.len() {
+            let transaction = hands[later].transaction;
+            let steps = steps(transaction);
+            let Some(step) = steps.iter().find(|step| *step.path == dir) else {
+                continue;
+            };
+            let Some(slot) = removed_directory(&hands[later], step)? else {
+                continue;
+            };
+            make_way(&mut hands[later..], step)?;
+            put_back(&mut hands[later], step, &slot)?;
+            back.push((dir, later));
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Where these transactions put what the journal has no bytes of: the disk may have lost any part of
+/// that.
 fn targets(hands: &[Applier<'_>]) -> Vec<VPath> {
     let steps = hands.iter().flat_map(|applier| steps(applier.transaction));
-    let moved = steps.filter(|step| matches!(step.action, Action::PutMoved { .. }));
-    moved.map(|step| step.path.clone()).collect()
+    let put = steps.filter(|step| match &step.action {
+        Action::PutMoved { .. } => true,
+        Action::PutNew { item } | Action::Exchange { item, .. } => {
+            matches!(item.content, Content::Staged { .. })
+        }
+        _ => false,
+    });
+    put.map(|step| step.path.clone()).collect()
 }
 
 /// The slot of a directory that the step removes, when there is one in it.
@@ -149,13 +197,7 @@ fn take_own(applier: &mut Applier<'_>, step: &Step<'_>, item: &Item<'_>) -> Resu
     if likeness.map_err(|error| failed(step, error))? == Likeness::Other {
         return Ok(());
     }
-    // What was staged before the record is found in the first slot only.
-    let endings = match item.content {
-        Content::Staged { .. } => &ENDINGS[..1],
-        _ => &ENDINGS[..],
-    };
-    let slots = (&applier.slot(item), endings);
-    take_to_free(applier, step, (&*dir, name, &now), slots)
+    take_to_free(applier, step, (&*dir, name, &now), &applier.slot(item))
 }
 
 /// Takes what the transaction moved to the step's path out into a slot of its departure, when it is
@@ -173,7 +215,7 @@ fn take_moved(
         return Ok(());
     }
     let slot = applier.transaction.out_slot(index);
-    take_to_free(applier, step, (&*dir, name, &now), (&slot, &ENDINGS))
+    take_to_free(applier, step, (&*dir, name, &now), &slot)
 }
 
 /// What stands at the step's path, with its directory and its name there.
@@ -198,9 +240,9 @@ fn take_to_free(
     applier: &Applier<'_>,
     step: &Step<'_>,
     (dir, name, now): (&dyn Dir, &Name, &Fingerprint),
-    (base, endings): (&Name, &[&str]),
+    base: &Name,
 ) -> Result<(), Halt> {
-    for ending in endings {
+    for ending in ENDINGS {
         let slot = super::folder::name(&format!("{base}{ending}"));
         match applier.mover.staging.stat(&slot) {
             Ok(_) => {}

@@ -31,8 +31,11 @@ pub(super) struct Known<'t> {
     moved: HashSet<(u64, u64)>,
     /// The objects that recovery made.
     made: HashSet<(u64, u64)>,
-    /// What earlier transactions put at a path; the next one replaces the last of them.
+    /// What earlier transactions put at a path.
     versions: HashMap<VPath, Vec<(&'t Transaction, Item<'t>)>>,
+    /// The last of them, unless something was taken out or moved there after it: what the next
+    /// transaction replaces.
+    latest: HashMap<VPath, (&'t Transaction, Item<'t>)>,
 }
 
 impl<'t> Known<'t> {
@@ -110,13 +113,16 @@ impl Redo<'_, '_> {
         self.sweep()?;
         let transaction = self.applier.transaction;
         for step in steps(transaction) {
+            let path = step.path.clone();
             match step.action {
                 Action::PutNew { item } | Action::Exchange { item, .. } => {
                     let version = (transaction, item);
-                    let versions = &mut self.known.versions;
-                    versions.entry(step.path.clone()).or_default().push(version);
+                    self.known.latest.insert(path.clone(), version);
+                    self.known.versions.entry(path).or_default().push(version);
                 }
-                _ => {}
+                _ => {
+                    self.known.latest.remove(&path);
+                }
             }
         }
         Ok(())
@@ -261,9 +267,11 @@ impl Redo<'_, '_> {
         };
         let Some(now) = self.probe(step)? else {
             let slot = self.fresh(step, item, &base_slot, seen)?;
-            self.applier.put_down(step, &slot)?;
+            if let Some(slot) = &slot {
+                self.applier.put_down(step, slot)?;
+            }
             self.keep_leftover(step, &base_slot, seen)?;
-            return self.made(step);
+            return slot.map_or(Ok(()), |_| self.made(step));
         };
         if self.known.is_moved(&now) && !is_seen(seen, &now) {
             // A later transaction has moved it here; it may well look like a torn new version.
@@ -283,7 +291,10 @@ impl Redo<'_, '_> {
             self.keep_leftover(step, &base_slot, seen)?;
             return Ok(());
         }
-        let slot = self.fresh(step, item, &base_slot, seen)?;
+        let Some(slot) = self.fresh(step, item, &base_slot, seen)? else {
+            self.keep_leftover(step, &base_slot, seen)?;
+            return Ok(());
+        };
         let taken = self.applier.mover.exchange(&slot, (&*dir, entry), &now);
         let taken = taken.map_err(|error| failed(step, error))?;
         self.keep_leftover(step, &base_slot, seen)?;

@@ -21,33 +21,63 @@ pub(in crate::directory) const ENDINGS: [&str; 9] = ["", "a", "b", "c", "d", "e"
 
 impl Redo<'_, '_> {
     /// The new version in a slot of its own. One that was staged before the record is used where it
-    /// is, unless its slot holds the old version already.
+    /// is, unless its slot holds the old version already; `None` when it is in no slot: somebody has
+    /// taken it from its place since, a later transaction or somebody else after the commit.
     pub(super) fn fresh(
         &self,
         step: &Step<'_>,
         item: &Item<'_>,
         base: &Name,
         seen: Option<&Fingerprint>,
-    ) -> Result<Name, Halt> {
-        let staging = &**self.applier.mover.staging;
-        let is_old = |now: &Fingerprint| seen.is_some_and(|seen| object(seen) == object(now));
-        // Where a file grew, its old version looks like a torn new one.
-        if let Ok(now) = staging.stat(base)
-            && !is_old(&now)
-        {
-            let found = compare(self.applier.transaction, item, staging, base, &now);
-            match found.map_err(|error| failed(step, error))? {
-                Likeness::Same if !matches!(item.content, Content::Inline { .. }) => {
-                    return Ok(base.clone());
-                }
-                // What has all bytes may not have its permissions and time yet.
-                Likeness::Same | Likeness::Torn => self.clear(step, base)?,
-                Likeness::Other => {}
-            }
+    ) -> Result<Option<Name>, Halt> {
+        if let Content::Staged { .. } = item.content {
+            return self.staged(step, item, base, seen);
+        }
+        if self.likeness_new(step, item, base, seen)? != Likeness::Other {
+            // What has all bytes may not have its permissions and time yet.
+            self.clear(step, base)?;
         }
         let slot = self.free_slot(step, base)?;
         self.applier.make_in(step, item, &slot)?;
-        Ok(slot)
+        Ok(Some(slot))
+    }
+
+    /// The slot that holds what was staged before the record.
+    fn staged(
+        &self,
+        step: &Step<'_>,
+        item: &Item<'_>,
+        base: &Name,
+        seen: Option<&Fingerprint>,
+    ) -> Result<Option<Name>, Halt> {
+        for ending in ENDINGS {
+            let slot = name(&format!("{base}{ending}"));
+            if self.likeness_new(step, item, &slot, seen)? == Likeness::Same {
+                return Ok(Some(slot));
+            }
+        }
+        Ok(None)
+    }
+
+    /// How what is in a slot compares with the new version. Where a file grew, its old version looks
+    /// like a torn new one, and is none.
+    fn likeness_new(
+        &self,
+        step: &Step<'_>,
+        item: &Item<'_>,
+        slot: &Name,
+        seen: Option<&Fingerprint>,
+    ) -> Result<Likeness, Halt> {
+        let staging = &**self.applier.mover.staging;
+        let now = match staging.stat(slot) {
+            Err(error) if is_absence(&error) => return Ok(Likeness::Other),
+            now => now.map_err(|error| failed(step, error))?,
+        };
+        if seen.is_some_and(|seen| object(seen) == object(&now)) {
+            return Ok(Likeness::Other);
+        }
+        let found = compare(self.applier.transaction, item, staging, slot, &now);
+        found.map_err(|error| failed(step, error))
     }
 
     /// Finds what the transaction replaced in one of the slots where it may be, and keeps it: as the
@@ -104,8 +134,7 @@ impl Redo<'_, '_> {
         slot: &Name,
         found: &Fingerprint,
     ) -> Result<Likeness, Halt> {
-        let versions = self.known.versions.get(step.stood);
-        let Some((transaction, item)) = versions.and_then(|versions| versions.last()) else {
+        let Some((transaction, item)) = self.known.latest.get(step.stood) else {
             return Ok(Likeness::Other);
         };
         let staging = &**self.applier.mover.staging;
@@ -116,9 +145,7 @@ impl Redo<'_, '_> {
     /// Makes what the step replaced once more, for history, when an earlier record of the journal
     /// has it and the disk has lost it.
     pub(super) fn remake_before(&mut self, step: &Step<'_>, base: &Name) -> Result<(), Halt> {
-        let versions = self.known.versions.get(step.stood);
-        let Some((transaction, item)) = versions.and_then(|versions| versions.last()).copied()
-        else {
+        let Some((transaction, item)) = self.known.latest.get(step.stood).copied() else {
             return Ok(());
         };
         if !matches!(item.content, Content::Inline { .. }) {

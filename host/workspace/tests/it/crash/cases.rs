@@ -4,7 +4,7 @@ use store::disk::crash::{CrashOptions, EntryOrder};
 
 use super::sweep::{Counts, Sweep};
 use super::workload::{Operation, Workload};
-use crate::rig;
+use crate::rig::{self, Host};
 
 fn write(path: &str, content: &str) -> Operation {
     Operation::Write(path.to_owned(), content.as_bytes().to_vec())
@@ -184,6 +184,14 @@ fn replaced_directories() -> Vec<Workload> {
         ("create, then another there", &[create, gone, moved]),
         ("remove, then another there", &[delete, gone, moved]),
         (
+            "create, update, and remove its directory and the one above",
+            &[create, &[write("d/e/f", "newer")], &[remove("d/e")], gone],
+        ),
+        (
+            "remove, then its directory, and the one above, then made again",
+            &[delete, &[remove("d/e")], gone, again],
+        ),
+        (
             "update, then another there that changes",
             &[update, gone, moved, change_moved],
         ),
@@ -222,7 +230,18 @@ fn directories_that_were_removed_stand_there_again() {
     assert!(counts.in_recovery > 200, "{counts:?}");
 }
 
-/// What is too large for the journal is on the disk before the record is.
+/// A content that is too large for the journal: it is on the disk before the record is.
+fn large(path: &str, byte: u8) -> Operation {
+    Operation::Write(path.to_owned(), vec![byte; (1 << 20) + 1])
+}
+
+fn large_options(entry_order: EntryOrder) -> CrashOptions {
+    CrashOptions {
+        sector_bytes: 256 << 10,
+        entry_order,
+    }
+}
+
 #[test]
 fn a_large_content() {
     let mut counts = Counts::default();
@@ -231,18 +250,100 @@ fn a_large_content() {
         EntryOrder::Dependent,
         EntryOrder::Any,
     ] {
-        let options = CrashOptions {
-            sector_bytes: 256 << 10,
-            entry_order,
-        };
-        let large = vec![7; (1 << 20) + 1];
-        let update = Operation::Write("f".to_owned(), large.clone());
-        let create = Operation::Write("n".to_owned(), large);
         let files = &[("f", "before")];
-        let workload = Workload::fixed("large", files, options, &[&[update], &[create]]);
+        let (options, sessions) = (
+            large_options(entry_order),
+            &[&[large("f", 7)][..], &[large("n", 7)][..]],
+        );
+        let workload = Workload::fixed("large", files, options, sessions);
         counts += Sweep::new(workload).every_call(32, 12);
     }
     assert!(counts.states > 1_000, "{counts:?}");
+}
+
+/// The journal cannot make a large content anew: it is found wherever a later change has it.
+#[test]
+fn a_large_content_that_a_later_change_takes_away() {
+    let files = &[("d/g", "g before"), ("d/h", "h before")];
+    let again = [make_directory("d"), large("d/g", 9), large("d/n", 8)];
+    let (create, update) = (&[large("d/n", 7)][..], &[large("d/g", 7)][..]);
+    let (gone, again) = (&[remove("d")][..], &again[..]);
+    let small = &[make_directory("d"), write("d/g", "small")][..];
+    let sessions: &[(&str, &[&[Operation]])] = &[
+        ("create and remove", &[create, &[remove("d/n")]]),
+        ("update and remove", &[update, &[remove("d/g")]]),
+        ("update twice", &[update, &[large("d/g", 8)]]),
+        ("create and remove its directory", &[create, gone]),
+        ("update and remove its directory", &[update, gone]),
+        ("create, then made again", &[create, gone, again]),
+        (
+            "update, then made and removed again",
+            &[update, gone, again, gone],
+        ),
+        (
+            "made again and updated",
+            &[&[remove("d/h")], gone, small, &[large("d/g", 6)]],
+        ),
+        ("create and move", &[create, &[rename("d/n", "m")]]),
+    ];
+    let mut counts = Counts::default();
+    for ((label, sessions), seed) in sessions.iter().zip(0..) {
+        let options = large_options(EntryOrder::Dependent);
+        let sweep = Sweep::new(Workload::fixed(label, files, options, sessions));
+        counts += sweep.every_call(6, 3);
+        counts += sweep.in_recovery(seed, 3, 1);
+    }
+    assert!(counts.states > 800, "{counts:?}");
+    assert!(counts.in_recovery > 100, "{counts:?}");
+}
+
+/// Nobody can make it again: the base opens without it.
+#[test]
+fn a_large_content_that_somebody_removes_after_the_commit() {
+    for path in ["f", "n"] {
+        let options = large_options(EntryOrder::Sequential);
+        let session = [large(path, 7)];
+        let workload = Workload::fixed("large", &[("f", "before")], options, &[&session]);
+        let disk = &workload.disk;
+        let mut left = None;
+        workload.run(disk.root(), &mut || left = Some(disk.fork()));
+        let left = left.expect("was committed");
+        let removed = left.root().unlink(&rig::name(path));
+        removed.expect("stands there");
+        let host = Host::open(left.root(), "heir", Some([2; 16]));
+        assert_eq!(host.trouble(), None, "{path}");
+        let nodes = rig::nodes(&left);
+        assert!(!nodes.contains_key(path), "{path}");
+        assert_eq!(rig::below(&nodes, ".session-fs/conflicts"), [""; 0]);
+        assert_eq!(host.base.generation(), 1, "{path}");
+    }
+}
+
+/// What a change replaced is what stood there last, and not what an earlier one had put there.
+#[test]
+fn a_path_that_something_else_was_moved_to() {
+    let files = &[("f", "f before"), ("g", "g before")];
+    let sessions: &[(&str, &[&[Operation]])] = &[
+        (
+            "moved there",
+            &[
+                &[write("f", "one")],
+                &[rename("g", "f")],
+                &[write("f", "two")],
+            ],
+        ),
+        (
+            "moved there, then removed",
+            &[&[write("f", "one")], &[rename("g", "f")], &[remove("f")]],
+        ),
+    ];
+    let mut counts = Counts::default();
+    for ((label, sessions), seed) in sessions.iter().zip(0..) {
+        let options = options(EntryOrder::Dependent);
+        let sweep = Sweep::new(Workload::fixed(label, files, options, sessions));
+        counts += sweep.in_recovery(seed, 3, 24);
+    }
+    assert!(counts.in_recovery > 1_000, "{counts:?}");
 }
 
 #[test]

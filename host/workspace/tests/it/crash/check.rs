@@ -181,7 +181,14 @@ impl<'a> History<'a> {
             let Some(Node::File { content, .. }) = before.get(&preimage.path.to_string()) else {
                 panic!("{} was no file: {}", preimage.path, context())
             };
-            assert_eq!(Digest::of(content), preimage.digest, "{}", context());
+            assert_eq!(
+                Digest::of(content),
+                preimage.digest,
+                "{} before generation {}: {}",
+                preimage.path,
+                file.generation,
+                context()
+            );
             let digest = preimage.digest.to_string();
             let object = format!(".session-fs/objects/{}/{}", &digest[..2], &digest[2..]);
             let kept = self.nodes.get(&object);
