@@ -15,6 +15,7 @@
 mod bench;
 mod ci;
 mod demo;
+mod fuzz;
 mod guests;
 mod lint;
 mod setup;
@@ -52,6 +53,8 @@ enum Task {
     Bench(bench::Options),
     /// Run the commit protocol's tests for long, or seed bugs that they must notice
     Torture(torture::Options),
+    /// Look for bytes that something reads in another way than it must
+    Fuzz(fuzz::Options),
     /// Show the whole path on a real project
     Demo(demo::Options),
 }
@@ -75,6 +78,7 @@ fn run(cli: Cli) -> Result<()> {
         Task::Lint => lint::run(&bench),
         Task::Bench(options) => bench::run(&bench, &options),
         Task::Torture(options) => torture::run(&bench, &options),
+        Task::Fuzz(options) => fuzz::run(&bench, &options),
         Task::Demo(options) => demo::run(&bench, &options),
     }
 }

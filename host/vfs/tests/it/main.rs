@@ -5,6 +5,7 @@ mod confinement;
 mod cost;
 mod descriptor;
 mod diff;
+mod hostile;
 mod merge;
 mod merge_nested;
 mod merge_rebase;

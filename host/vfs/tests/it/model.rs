@@ -56,36 +56,32 @@ pub(crate) fn content() -> MapBase {
 
 #[test]
 fn over_nothing() {
-    run_programs(
-        700,
-        || (Box::new(()), Arc::new(EmptyBase::new("vfs://t"))),
-        &Plain::default(),
-    );
+    run_programs(700, |ops| {
+        let base = Arc::new(EmptyBase::new("vfs://t"));
+        Run::new(base, Plain::default()).play(ops);
+    });
 }
 
 #[test]
 fn over_a_map() {
-    let start = Plain::of(&content());
-    run_programs(900, || (Box::new(()), Arc::new(content())), &start);
+    run_programs(900, play);
 }
 
 #[test]
 fn over_a_directory() {
     let start = Plain::of(&content());
-    run_programs(
-        400,
-        || {
-            let sandbox = Sandbox::of(&content());
-            let base = sandbox.base.clone();
-            (Box::new(sandbox), base)
-        },
-        &start,
-    );
+    run_programs(400, |ops| {
+        let sandbox = Sandbox::of(&content());
+        Run::new(sandbox.base.clone(), start.clone()).play(ops);
+    });
 }
 
-type Held = Box<dyn std::any::Any>;
+/// Plays a program over a map, and panics where the session is not as the plain one.
+pub(crate) fn play(ops: &[Op]) {
+    Run::new(Arc::new(content()), Plain::of(&content())).play(ops);
+}
 
-fn run_programs(cases: u32, base: impl Fn() -> (Held, Arc<dyn Base>), start: &Plain) {
+fn run_programs(cases: u32, play: impl Fn(&[Op])) {
     let config = Config {
         cases,
         failure_persistence: None,
@@ -94,8 +90,7 @@ fn run_programs(cases: u32, base: impl Fn() -> (Held, Arc<dyn Base>), start: &Pl
     };
     let mut runner = TestRunner::new(config);
     let outcome = runner.run(&program(), |ops| {
-        let (_held, base) = base();
-        Run::new(base, start.clone()).play(&ops);
+        play(&ops);
         Ok(())
     });
     if let Err(error) = outcome {
