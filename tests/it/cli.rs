@@ -13,12 +13,14 @@ mod errors;
 mod every;
 mod fs;
 mod full_disk;
+mod grants;
 mod history;
 mod hold;
 mod inspect;
 mod json;
 mod outcomes;
 mod registry;
+mod reviews;
 mod session;
 mod signals;
 

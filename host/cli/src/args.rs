@@ -9,6 +9,7 @@ mod audit;
 mod commit;
 mod doctor;
 mod fs;
+mod grant;
 mod history;
 mod run;
 mod session;
@@ -19,12 +20,13 @@ pub(crate) use audit::{AuditCommand, AuditFilterArgs, ExportAs};
 pub(crate) use commit::ConflictArgs;
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use fs::{FileArgs, FsCommand, GrepArgs, LsArgs};
+pub(crate) use grant::{EnvArg, GrantArgs, PathArgs, ReviewArgs};
 pub(crate) use history::{HistoryCommand, HistoryGcArgs, HistoryLogArgs, RevertArgs, VersionOf};
 pub(crate) use run::{CacheArgs, InspectArgs, RunArgs};
 pub(crate) use session::{
     BaseArgs, BeginArgs, CommitArgs, ForkArgs, ListArgs, MetadataArgs, SessionArgs, SessionCommand,
 };
-pub(crate) use values::{BaseName, Pair};
+pub(crate) use values::{BaseName, Pair, guest_memory};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -165,7 +167,11 @@ mod tests {
             "session-fs run --memory 5G a",
             &["--memory", "'5G'", "4.0 GiB"],
         );
-        check("session-fs run --env NAME a", &["--env", "'NAME'", "K=V"]);
+        check(
+            "session-fs run --param NAME a",
+            &["--param", "'NAME'", "K=V"],
+        );
+        check("session-fs run --env =V a", &["--env", "'=V'", "K=V"]);
         check(
             "session-fs run --grant all a",
             &["--grant", "unknown grant 'all'"],

@@ -9,12 +9,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use runtime::{LoadError, RunOutcome, RunReport, RuntimeError};
-use supervisor::SupervisorError;
+use supervisor::{EffectiveGrant, SupervisorError};
 use vfs::ErrorKind;
 use workspace::audit::AuditError;
 use workspace::{DurableError, HistoryError, WorkspaceError};
 
 use crate::registry::Away;
+use crate::report::remedies;
 use crate::units;
 
 const LIST_HINT: &str = "session-fs session list --all shows which there are";
@@ -278,6 +279,21 @@ impl Failure {
                 ..failure
             },
             _ => failure,
+        }
+    }
+
+    /// The same with every place that would have allowed it, where an error names a grant.
+    pub(crate) fn with_remedies(self, error: &vfs::Error, granted: &EffectiveGrant) -> Self {
+        let vfs::Error::Denied {
+            grant: Some(grant), ..
+        } = error
+        else {
+            return self;
+        };
+        let places = remedies(granted, grant);
+        match places.is_empty() {
+            true => self,
+            false => self.hint(format!("{} would allow it", places.join(" and "))),
         }
     }
 

@@ -1,5 +1,6 @@
 //! `session-fs inspect`: what a component is, what it needs, whether it would run here.
 
+mod grant;
 mod imports;
 
 use std::io;
@@ -10,11 +11,12 @@ use serde::Serialize;
 
 use crate::ambient;
 use crate::args::InspectArgs;
-use crate::asks::Asks;
 use crate::exit::{Code, Failure};
+use crate::granted::Granted;
 use crate::output::{Output, Row, Section};
 use crate::run;
 use crate::units;
+use grant::{Asks, Effective};
 use imports::{Import, Standing};
 
 /// All that is shown.
@@ -32,6 +34,7 @@ struct Document {
     memory_bytes_min: Option<u64>,
     tables_count: Option<u32>,
     asks: Option<Asks>,
+    grant: Effective,
     runnable: bool,
     reason: Option<String>,
 }
@@ -54,9 +57,9 @@ pub(crate) fn inspect(args: &InspectArgs, output: &Arc<Output>) -> io::Result<Co
 fn examine(args: &InspectArgs, output: &Arc<Output>) -> Result<Document, Failure> {
     let defaults = RuntimeOptions::default();
     let bytes = ambient::read_component(&args.agent, defaults.component_bytes_max)?;
+    let granted = Granted::of(&args.agent, args.base.as_ref(), &args.grant)?;
     let runtime = run::new_runtime(&args.cache, 0)?;
     output.stage("compiling");
-    let asks = Asks::beside(&args.agent)?.map(|(_, asks)| asks);
     let inspection = runtime.inspect(&bytes);
     let inspection = inspection.map_err(|error| Failure::component(&args.agent, &error))?;
     let reason = runtime
@@ -88,7 +91,8 @@ fn examine(args: &InspectArgs, output: &Arc<Output>) -> Result<Document, Failure
         memories_count: inspection.memories_count,
         memory_bytes_min: inspection.memory_bytes_min,
         tables_count: inspection.tables_count,
-        asks,
+        asks: granted.asks.as_ref().map(Asks::from),
+        grant: Effective::from(&granted),
         runnable: reason.is_none(),
         reason,
     })
@@ -141,9 +145,13 @@ fn sections(document: &Document) -> Vec<Section> {
     }
     if let Some(asks) = &document.asks {
         let title = "asks for, and has what is granted of it".to_owned();
-        let rows = ask_rows(asks);
+        let rows = asks.rows();
         sections.push(Section { title, rows });
     }
+    sections.push(Section {
+        title: "would be granted".to_owned(),
+        rows: document.grant.rows(),
+    });
     let verdict = match &document.reason {
         None => row("yes", String::new()),
         Some(reason) => row("no", reason.clone()),
@@ -153,32 +161,6 @@ fn sections(document: &Document) -> Vec<Section> {
         rows: vec![verdict],
     });
     sections
-}
-
-/// One row for each kind of thing that is asked for.
-fn ask_rows(asks: &Asks) -> Vec<Row> {
-    let commit: &[String] = if asks.commit {
-        &["its own session".to_owned()]
-    } else {
-        &[]
-    };
-    let lists = [
-        ("read", asks.read.as_slice()),
-        ("write", &asks.write),
-        ("execute", &asks.execute),
-        ("commit", commit),
-        ("begin", &asks.begin),
-        ("env", &asks.env),
-        ("hosts, every use denied", &asks.hosts),
-    ];
-    let asked = lists.into_iter().filter(|(_, list)| !list.is_empty());
-    let mut rows: Vec<Row> = asked
-        .map(|(name, list)| (name.to_owned(), list.join(", ")))
-        .collect();
-    if asks.read.is_empty() && asks.write.is_empty() {
-        rows.insert(0, ("read, write".to_owned(), "the whole base".to_owned()));
-    }
-    rows
 }
 
 /// One row per package and version.

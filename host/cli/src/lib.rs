@@ -5,7 +5,9 @@
 //! `output` and every error gets its exit code in `exit`.
 
 mod args;
-mod asks;
+mod granted;
+mod policy;
+mod sheet;
 
 mod ambient;
 mod logging;

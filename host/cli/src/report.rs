@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use runtime::{Outcome, RunEvent, RunOutcome, RunReport};
 use serde::Serialize;
-use vfs::{ChangeEntry, Conflict, ConflictSide};
+use supervisor::{EffectiveGrant, Grant, Review};
+use vfs::{ChangeEntry, Conflict, ConflictSide, VPath};
 use workspace::{ChangeInfo, Displaced};
 
 use crate::exit::{Code, Failure};
@@ -117,6 +118,8 @@ pub(crate) struct Event {
     pub(crate) detail: String,
     /// What `--grant` takes to allow it.
     pub(crate) grant: Option<String>,
+    /// Where more has to be said for it to be allowed, all of these.
+    pub(crate) allowed_by: Vec<String>,
     pub(crate) count: u64,
 }
 
@@ -186,6 +189,16 @@ impl Report {
         }
     }
 
+    /// Notes where what was denied could have been allowed.
+    pub(crate) fn name_remedies(&mut self, granted: &EffectiveGrant) {
+        for event in &mut self.events {
+            event.allowed_by = event
+                .grant
+                .as_deref()
+                .map_or(Vec::new(), |grant| remedies(granted, grant));
+        }
+    }
+
     /// Notes why this did not end well.
     pub(crate) fn fail(&mut self, failure: Failure) {
         self.exit_code = failure.code.number();
@@ -239,6 +252,15 @@ impl From<&RunOutcome> for Run {
 }
 
 impl Change {
+    /// The same with what runs by itself pointed out by a list of an operator's own.
+    pub(crate) fn reviewed(mut self, review: &Review) -> Self {
+        for entry in &mut self.entries {
+            let path = VPath::parse(&entry.path);
+            entry.runs_on_open = path.is_ok_and(|path| review.runs_on_open.has(&path));
+        }
+        self
+    }
+
     /// What would be committed.
     pub(crate) fn proposed(entries: &[ChangeEntry]) -> Self {
         let entries = entries.iter().map(Entry::from).collect();
@@ -321,9 +343,17 @@ impl From<RunEvent> for Event {
             path,
             detail,
             grant,
+            allowed_by: Vec::new(),
             count,
         }
     }
+}
+
+/// Where more has to be said for a grant, as denials name it.
+pub(crate) fn remedies(granted: &EffectiveGrant, grant: &str) -> Vec<String> {
+    let parsed: Result<Grant, String> = grant.parse();
+    let remedies = parsed.map_or(Vec::new(), |denied| granted.remedies(&denied));
+    remedies.iter().map(ToString::to_string).collect()
 }
 
 /// A command returns nothing, and then there is nothing to show.

@@ -8,20 +8,21 @@ mod hold;
 use std::io;
 use std::sync::Arc;
 
-use runtime::{Agent, RunLimits, Runtime, RuntimeOptions, Stdin, Task};
+use runtime::{Agent, RunOutcome, Runtime, RuntimeOptions, Stdin, Task};
 use supervisor::{
-    Finished, Grant, Grants, Held, Job, Policy, Settlement, Stage, Supervisor, SupervisorError,
+    Cap, EffectiveGrant, Finished, Grant, Held, Job, Policy, Review, RunsOnOpen, Settlement, Stage,
+    Supervisor, SupervisorError,
 };
-use vfs::{Access, Limits};
+use vfs::{Access, Session};
 use workspace::{BaseHandle, Workspace};
 
 use crate::ambient;
 use crate::args::{BaseName, CacheArgs, Format, Pair, RunArgs};
-use crate::asks::Asks;
 use crate::base::{new_workspace, open_handle};
 use crate::conflict::conflicted_paths;
-use crate::exit::{Code, Failure};
-use crate::output::{Output, Stream};
+use crate::exit::{Code, Failure, chain};
+use crate::granted::Granted;
+use crate::output::{Output, Stream, clean_line};
 use crate::report::{Change, Report, Settled, Subject};
 use crate::signals::Signals;
 use crate::system::Stopwatch;
@@ -72,18 +73,20 @@ async fn run_agent(
     signals: &Signals,
 ) -> Result<Report, Failure> {
     check(&args)?;
-    let asks = Asks::beside(&args.agent)?.map(|(_, asks)| asks);
-    let workspace = Arc::new(workspace(&args));
+    let granted = Granted::of(&args.agent, Some(&args.base), &args.grant)?;
+    let workspace = Arc::new(new_workspace("run", granted.effective.session_limits()));
     let base = base(&workspace, &args.base)?;
-    let runtime = runtime(&args)?;
+    let memory_bytes = granted.effective.max(Cap::Memory);
+    let runtime = Arc::new(new_runtime(&args.cache, memory_bytes)?);
     output.stage("compiling");
     let agent = load(&runtime, &args, signals).await?;
     let supervisor = Supervisor::new(workspace.clone(), runtime);
-    let mut job = job(&args, &base, &workspace, format, output, signals)?;
-    if let Some(asks) = &asks {
-        asks.narrow(&mut job.grants)?;
-        job.env.retain(|(name, _)| asks.wants_env(name));
-    }
+    let job = Job {
+        env: granted.env.clone(),
+        run_limits: granted.effective.run_limits(),
+        grants: granted.effective.grants(|name| memory(&workspace, name)),
+        ..job(&args, &base, format, output, signals)
+    };
 
     let subject = Subject {
         base: base.name().to_owned(),
@@ -98,11 +101,21 @@ async fn run_agent(
         settlement,
     } = finished;
     let failure = Failure::run(&report, signals.number());
+    let raised = raised_by(&report.outcome, &granted.effective);
     let mut report = Report::of_run(subject, session_id, report, stopwatch.elapsed());
+    report.name_remedies(&granted.effective);
     if let Some(failure) = failure {
-        report.fail(failure);
+        report.fail(match raised {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        });
     }
-    let scene = Scene { workspace, base };
+    let granted = granted.effective;
+    let scene = Scene {
+        workspace,
+        base,
+        granted,
+    };
     note(&mut report, settlement, &scene, (output, signals)).await;
     Ok(report)
 }
@@ -125,21 +138,9 @@ pub(crate) fn new_runtime(cache: &CacheArgs, memory_bytes: u64) -> Result<Runtim
     Runtime::new(options).map_err(|error| Failure::runtime(&error))
 }
 
-fn runtime(args: &RunArgs) -> Result<Arc<Runtime>, Failure> {
-    Ok(Arc::new(new_runtime(&args.cache, args.memory)?))
-}
-
-fn workspace(args: &RunArgs) -> Workspace {
-    let session_limits = Limits {
-        memory_bytes_max: args.session_memory,
-        ..Limits::default()
-    };
-    new_workspace("run", session_limits)
-}
-
 /// Refuses what contradicts itself.
 fn check(args: &RunArgs) -> Result<(), Failure> {
-    let decides = args.grant.contains(&Grant::Commit);
+    let decides = args.grant.grant.contains(&Grant::Commit);
     if decides && (args.dry_run || args.hold) {
         let option = if args.hold { "--hold" } else { "--dry-run" };
         let message = format!(
@@ -148,6 +149,11 @@ fn check(args: &RunArgs) -> Result<(), Failure> {
         return Err(Failure::new(Code::Usage, message).hint("leave out one of the two"));
     }
     Ok(())
+}
+
+/// The base in memory that a guest calls `vfs://NAME`.
+fn memory(workspace: &Workspace, name: &str) -> Arc<BaseHandle> {
+    workspace.memory(name.strip_prefix("vfs://").unwrap_or(name))
 }
 
 fn base(workspace: &Workspace, name: &BaseName) -> Result<Arc<BaseHandle>, Failure> {
@@ -178,17 +184,16 @@ async fn load(runtime: &Arc<Runtime>, args: &RunArgs, signals: &Signals) -> Resu
 fn job(
     args: &RunArgs,
     base: &Arc<BaseHandle>,
-    workspace: &Workspace,
     format: Format,
     output: &Arc<Output>,
     signals: &Signals,
-) -> Result<Job, Failure> {
+) -> Job {
     let name = args.agent.file_stem().unwrap_or_default().to_string_lossy();
     let is_reserved = format.is_json() || args.dry_run;
     let stages = (output.clone(), signals.clone());
     let is_commit = !args.dry_run && !args.hold;
     let settling = if is_commit { "committing" } else { "comparing" };
-    Ok(Job {
+    Job {
         task: Task {
             id: String::new(),
             instructions: args.task.clone().unwrap_or_default(),
@@ -198,7 +203,6 @@ fn job(
         agent_name: name.into_owned(),
         purpose: args.task.clone(),
         args: args.args.clone(),
-        env: pairs(&args.env),
         stdin: if args.stdin {
             Stdin::Host
         } else {
@@ -206,17 +210,11 @@ fn job(
         },
         stdout: output.guest(Stream::Stdout, is_reserved),
         stderr: output.guest(Stream::Stderr, is_reserved),
-        run_limits: RunLimits {
-            timeout: args.timeout,
-            memory_bytes_max: args.memory,
-            ..RunLimits::default()
-        },
         access: if args.read_only {
             Access::ReadOnly
         } else {
             Access::ReadWrite
         },
-        grants: grants(args, workspace)?,
         policy: match (args.dry_run, args.hold) {
             (true, _) => Policy::DryRun,
             (false, true) => Policy::Hold,
@@ -247,7 +245,7 @@ fn job(
             }
         }),
         ..Job::new(base.clone())
-    })
+    }
 }
 
 fn pairs(pairs: &[Pair]) -> Vec<(String, String)> {
@@ -257,35 +255,41 @@ fn pairs(pairs: &[Pair]) -> Vec<(String, String)> {
         .collect()
 }
 
-fn grants(args: &RunArgs, workspace: &Workspace) -> Result<Grants, Failure> {
-    let list = [&args.grant, &args.read, &args.write];
-    let list: Vec<Grant> = list.into_iter().flatten().cloned().collect();
-    let rules = Grants::rules_of(&list);
-    let refuse = |error: vfs::Error| Failure::new(Code::Usage, error.to_string());
-    let rules = rules.map_err(refuse)?;
-    let executes = Grants::executes_of(&list).map_err(refuse)?;
-    let mut grants = Grants {
-        rules,
-        executes,
-        ..Grants::default()
+/// Where a limit that ended a run is raised.
+fn raised_by(outcome: &RunOutcome, granted: &EffectiveGrant) -> Option<String> {
+    let cap = match outcome {
+        RunOutcome::TimedOut { .. } => Cap::Timeout,
+        RunOutcome::OutOfMemory { .. } => Cap::Memory,
+        _ => return None,
     };
-    for grant in &list {
-        match grant {
-            Grant::Read(_) | Grant::Write(_) | Grant::Execute(_) => {}
-            Grant::Commit => grants.commit = true,
-            Grant::Begin(base) => {
-                let name = base.strip_prefix("vfs://").unwrap_or(base);
-                grants.bases.insert(base.clone(), workspace.memory(name));
-            }
-        }
-    }
-    Ok(grants)
+    let places = granted.remedies_of(cap);
+    let places: Vec<String> = places.iter().map(ToString::to_string).collect();
+    Some(format!("raise the limit with {}", places.join(" and ")))
 }
 
-/// Where a run worked.
+/// Where a run worked, and with what it was granted.
 struct Scene {
     workspace: Arc<Workspace>,
     base: Arc<BaseHandle>,
+    granted: EffectiveGrant,
+}
+
+impl Scene {
+    fn reviewed(&self, change: Change) -> Change {
+        change.reviewed(&self.granted.review())
+    }
+
+    /// Tells whoever decides of what the list of paths does not show.
+    fn point_out(&self, session: &Session, output: &Output) {
+        let review = Review {
+            // They are pointed out in the list.
+            runs_on_open: RunsOnOpen::nothing(),
+            ..self.granted.review()
+        };
+        if let Err(error) = review.check(session, &[]) {
+            output.say(&format!("look at this: {}\n", clean_line(&chain(&error))));
+        }
+    }
 }
 
 /// Writes down what became of the session; one that is held is decided here.
@@ -298,14 +302,14 @@ async fn note(
     match settlement {
         Settlement::Committed(change) => {
             report.outcome = Settled::Committed;
-            report.change = Some(Change::from(&change));
+            report.change = Some(scene.reviewed(Change::from(&change)));
         }
         Settlement::Unchanged => report.outcome = Settled::Unchanged,
         Settlement::RolledBack => report.outcome = Settled::RolledBack,
-        Settlement::Failed(error) => unsettled(report, &error),
+        Settlement::Failed(error) => unsettled(report, &error, &scene.granted),
         Settlement::DryRun { entries, diff } => {
             report.outcome = Settled::DryRun;
-            report.change = Some(Change::proposed(&entries));
+            report.change = Some(scene.reviewed(Change::proposed(&entries)));
             report.diff = Some(diff);
         }
         Settlement::Conflicted { conflicts, held } => {
@@ -322,11 +326,15 @@ async fn note(
 }
 
 /// Writes down why a session could not be settled, and whether the base is as it was.
-fn unsettled(report: &mut Report, error: &SupervisorError) {
+fn unsettled(report: &mut Report, error: &SupervisorError, granted: &EffectiveGrant) {
     if error.leaves_traces() {
         report.outcome = Settled::InDoubt;
     }
-    report.fail(Failure::supervisor(&report.base, error));
+    let failure = Failure::supervisor(&report.base, error);
+    report.fail(match error {
+        SupervisorError::Session(error) => failure.with_remedies(error, granted),
+        SupervisorError::Workspace(_) => failure,
+    });
 }
 
 async fn decide(
@@ -344,8 +352,9 @@ async fn decide(
                 () = output.guest_printed() => {}
                 _number = signals.first() => {}
             }
-            report.change = Some(Change::proposed(&entries));
+            report.change = Some(scene.reviewed(Change::proposed(&entries)));
             output.proposal(report);
+            scene.point_out(held.session(), output);
             let decision = hold::ask(&held, output, signals).await;
             report.change = None;
             if let Err(failure) = decision {

@@ -16,6 +16,7 @@ use crate::args::{BeginArgs, ForkArgs, MetadataArgs, SessionArgs, SessionCommand
 use crate::audit::operations;
 use crate::base::{OpenBase, OpenSession};
 use crate::exit::{Code, Failure};
+use crate::granted;
 use crate::output::{Answer, change, clean_line, sections};
 use crate::registry::Registry;
 use crate::report::Entry;
@@ -93,13 +94,22 @@ fn begin(args: &BeginArgs) -> Result<Answer, Failure> {
     } else {
         Access::ReadWrite
     };
+    let mut options = begin_options(&args.metadata, access);
+    let granted = granted::for_session(&base.path, &args.paths)?;
+    if let Some(granted) = &granted {
+        options.rules = granted.rules().clone();
+        options.labels.push(granted.label());
+    }
     let session = base.workspace.begin_durable(
         &base.handle,
         &base.store()?,
-        begin_options(&args.metadata, access),
+        options,
         &durable_options(&args.metadata),
     );
     let session = session.map_err(|error| Failure::base(&error))?;
+    if let Some(granted) = &granted {
+        granted.note(&session);
+    }
     let opened = OpenSession { session, base };
     begun(opened)
 }

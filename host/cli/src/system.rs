@@ -91,6 +91,17 @@ pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// A variable of the environment, whatever it holds; `None` when it is not set.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "only the command line reads the environment"
+)]
+pub(crate) fn variable_as_it_is(name: &str) -> Option<std::ffi::OsString> {
+    // The system takes neither for a name.
+    let is_name = !name.contains(['=', '\0']);
+    is_name.then(|| std::env::var_os(name)).flatten()
+}
+
 /// A variable that names a path; one that is not absolute is ignored, as XDG asks for.
 #[expect(
     clippy::disallowed_methods,

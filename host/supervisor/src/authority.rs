@@ -13,7 +13,6 @@ use workspace::{
 use crate::error::leaves_traces;
 use crate::grants::Grants;
 use crate::job::{OnStage, Stage};
-use crate::review;
 
 /// The authority of one run.
 pub(crate) struct TaskAuthority {
@@ -164,7 +163,7 @@ impl SessionAuthority for TaskAuthority {
             return Err(audited(session, OperationKind::Commit, None, error).into());
         }
         if self.reaches_base(session)
-            && let Err(error) = review::check(session, &self.grants.executes)
+            && let Err(error) = self.grants.review.check(session, &[])
         {
             return Err(audited(session, OperationKind::Commit, None, error).into());
         }

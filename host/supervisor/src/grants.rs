@@ -7,6 +7,8 @@ use std::sync::Arc;
 use vfs::PathRules;
 use workspace::BaseHandle;
 
+use crate::review::Review;
+
 /// What a task was granted. The default is its own session over the whole base, with nothing of
 /// version control to be written, and nothing else.
 #[derive(Clone, Debug)]
@@ -17,9 +19,10 @@ pub struct Grants {
     pub bases: BTreeMap<String, Arc<BaseHandle>>,
     /// The paths of its own base that it may read and write.
     pub rules: PathRules,
-    /// What may be committed without a person of what [runs by itself](crate::runs_on_open), as
-    /// what these rules let be read.
-    pub executes: PathRules,
+    /// What is looked at before a commit, and what of that may be committed without a person.
+    pub review: Review,
+    /// What is written down of it with the run: a label of its session, and a line of the audit log.
+    pub record: Option<String>,
 }
 
 /// One grant as an operator writes it.
@@ -35,6 +38,8 @@ pub enum Grant {
     Write(String),
     /// `execute=GLOB`
     Execute(String),
+    /// `any-names`
+    AnyNames,
 }
 
 impl Default for Grants {
@@ -43,7 +48,8 @@ impl Default for Grants {
             commit: false,
             bases: BTreeMap::new(),
             rules: PathRules::guarded(),
-            executes: PathRules::nothing(),
+            review: Review::default(),
+            record: None,
         }
     }
 }
@@ -54,6 +60,7 @@ impl FromStr for Grant {
     fn from_str(text: &str) -> Result<Self, String> {
         match text.split_once('=') {
             None if text == "commit" => Ok(Self::Commit),
+            None if text == "any-names" => Ok(Self::AnyNames),
             Some(("begin", base)) if base.starts_with("vfs://") && base.len() > "vfs://".len() => {
                 Ok(Self::Begin(base.to_owned()))
             }
@@ -61,46 +68,9 @@ impl FromStr for Grant {
             Some(("write", glob)) => checked(glob).map(Self::Write),
             Some(("execute", glob)) => checked(glob).map(Self::Execute),
             _ => Err(format!(
-                "unknown grant '{text}'; there are 'commit', 'begin=vfs://NAME', 'read=GLOB', 'write=GLOB' and 'execute=GLOB'"
+                "unknown grant '{text}'; there are 'commit', 'begin=vfs://NAME', 'read=GLOB', 'write=GLOB', 'execute=GLOB' and 'any-names'"
             )),
         }
-    }
-}
-
-impl Grants {
-    /// The rules of a list of grants: those of the default where it has none for paths.
-    ///
-    /// # Errors
-    ///
-    /// As [`PathRules::allowing`].
-    pub fn rules_of(grants: &[Grant]) -> Result<PathRules, vfs::Error> {
-        let (mut read, mut write) = (Vec::new(), Vec::new());
-        for grant in grants {
-            match grant {
-                Grant::Read(glob) => read.push(glob),
-                Grant::Write(glob) => write.push(glob),
-                _ => {}
-            }
-        }
-        if read.is_empty() && write.is_empty() {
-            return Ok(PathRules::guarded());
-        }
-        PathRules::allowing(&read, &write)
-    }
-}
-
-impl Grants {
-    /// What a list of grants lets be committed of what runs by itself.
-    ///
-    /// # Errors
-    ///
-    /// As [`PathRules::allowing`].
-    pub fn executes_of(grants: &[Grant]) -> Result<PathRules, vfs::Error> {
-        let globs = grants.iter().filter_map(|grant| match grant {
-            Grant::Execute(glob) => Some(glob.as_str()),
-            _ => None,
-        });
-        PathRules::allowing(&globs.collect::<Vec<_>>(), &[])
     }
 }
 
@@ -120,6 +90,7 @@ mod tests {
             assert_eq!(text.parse::<Grant>().ok(), expected, "{text}");
         };
         check("commit", Some(Grant::Commit));
+        check("any-names", Some(Grant::AnyNames));
         check(
             "begin=vfs://scratch",
             Some(Grant::Begin("vfs://scratch".to_owned())),
@@ -141,23 +112,5 @@ mod tests {
         ] {
             check(text, None);
         }
-    }
-
-    #[test]
-    fn without_grants_for_paths_all_but_version_control_is_granted() {
-        let rules = |grants: &[Grant]| Grants::rules_of(grants).expect("valid");
-        let path = |text| vfs::VPath::parse(text).expect("valid");
-        for whole in [rules(&[Grant::Commit]), Grants::default().rules] {
-            assert!(whole.may_write(&path("a")) && whole.may_read(&path(".git/config")));
-            assert!(!whole.may_write(&path(".git/config")));
-        }
-        let one = rules(&[
-            Grant::Commit,
-            Grant::Read("a".to_owned()),
-            Grant::Write("b".to_owned()),
-        ]);
-        assert!(one.may_read(&path("a")) && !one.may_write(&path("a")));
-        assert!(one.may_read(&path("b")) && one.may_write(&path("b")));
-        assert!(!one.may_read(&path("c")));
     }
 }

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use runtime::{
     Cancellation, NoOutput, OutputSink, RunLimits, RunRequest, SessionAuthority, Stdin, Task,
 };
-use vfs::{Access, ConflictPolicy, Isolation, Limits, PathRules, Session};
+use vfs::{Access, ConflictPolicy, Isolation, Limits, Session};
 use workspace::{BaseHandle, BeginOptions, CommitOptions};
 
+use crate::effective::GRANT_LABEL;
 use crate::grants::Grants;
+use crate::review::Review;
 
 /// What to run, over which base and how to settle it.
 pub struct Job {
@@ -83,7 +85,7 @@ pub enum Stage {
 pub(crate) struct Plan {
     pub(crate) policy: Policy,
     pub(crate) commit: CommitOptions,
-    pub(crate) executes: PathRules,
+    pub(crate) review: Review,
     on_stage: OnStage,
 }
 
@@ -120,11 +122,13 @@ impl Job {
 
     pub(crate) fn begin_options(&self) -> BeginOptions {
         let task_id = Some(self.task.id.clone()).filter(|id| !id.is_empty());
+        let granted = self.grants.record.iter();
+        let granted = granted.map(|record| (GRANT_LABEL.to_owned(), record.clone()));
         BeginOptions {
             purpose: self.purpose.clone(),
             agent: Some(self.agent_name.clone()),
             task_id,
-            labels: self.labels.clone(),
+            labels: self.labels.iter().cloned().chain(granted).collect(),
             access: self.access,
             rules: self.grants.rules.clone(),
             limits: self.session_limits.clone(),
@@ -166,7 +170,7 @@ impl Job {
                 strict: self.strict,
                 ..CommitOptions::default()
             },
-            executes: self.grants.executes,
+            review: self.grants.review,
             on_stage: self.on_stage,
         };
         (request, plan)

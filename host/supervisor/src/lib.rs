@@ -19,20 +19,24 @@
 //! ```
 
 mod authority;
+mod effective;
 mod error;
 mod grants;
 mod job;
 mod review;
 mod settle;
+mod side;
 
 use std::sync::Arc;
 
+pub use effective::{EffectiveGrant, Remedy};
 pub use error::SupervisorError;
 pub use grants::{Grant, Grants};
 pub use job::{Job, Policy, Stage};
-pub use review::{RUNS_ON_OPEN, runs_on_open};
+pub use review::{RUNS_ON_OPEN, Review, RunsOnOpen, runs_on_open};
 use runtime::{Agent, Runtime};
 pub use settle::{Finished, Held, Settlement};
+pub use side::{Cap, Caps, Role, Side};
 use workspace::Workspace;
 
 /// Runs agents over the bases of one workspace. Clones share both.
@@ -69,6 +73,9 @@ impl Supervisor {
     pub async fn run(&self, agent: &Agent, job: Job) -> Result<Finished, SupervisorError> {
         let session = self.workspace.begin(&job.base, job.begin_options())?;
         let rollback = settle::RollbackOnDrop::new(&self.workspace, &session);
+        if let Some(record) = &job.grants.record {
+            effective::note(&session, record);
+        }
         let authority = Arc::new(authority::TaskAuthority::new(
             &self.workspace,
             &session,

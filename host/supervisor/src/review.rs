@@ -1,224 +1,172 @@
-//! What runs by itself when somebody opens, builds or tests a tree: hooks of editors, build scripts,
-//! instructions of agents. An agent that plants one runs on its user's machine tomorrow.
+//! What is looked at before a session is committed: what would run by itself in the tree, what version
+//! control would take for a repository, and names that some file systems cannot tell apart.
 
-use std::sync::LazyLock;
+mod names;
+mod repository;
+mod runs_on_open;
 
+pub use runs_on_open::{RUNS_ON_OPEN, RunsOnOpen, runs_on_open};
 use vfs::{ChangeEntry, ChangeKind, DenialReason, Kind, PathRules, Session, SessionOptions, VPath};
 
-/// The globs of such paths, as file systems that fold names compare them.
-pub const RUNS_ON_OPEN: [&str; 35] = [
-    "**/.gitmodules",
-    "**/.gitattributes",
-    "**/.envrc",
-    "**/.vscode/**",
-    "**/.idea/**",
-    "**/.cursor/**",
-    "**/.claude/**",
-    "**/.mcp.json",
-    "**/.devcontainer/**",
-    "**/.devcontainer.json",
-    "**/.github/workflows/**",
-    "**/.github/actions/**",
-    "**/.gitlab-ci.yml",
-    "**/.husky/**",
-    "**/.pre-commit-config.yaml",
-    "**/.npmrc",
-    "**/.yarnrc*",
-    "**/.pnpmfile.cjs",
-    "**/.cargo/config.toml",
-    "**/.cargo/config",
-    "**/build.rs",
-    "**/rust-toolchain.toml",
-    "**/rust-toolchain",
-    "**/.bazelrc",
-    "**/.mvn/**",
-    "**/gradlew",
-    "**/gradlew.bat",
-    "**/gradle/wrapper/**",
-    "**/conftest.py",
-    "**/sitecustomize.py",
-    "**/*.pth",
-    "**/makefile",
-    "**/gnumakefile",
-    "**/agents.md",
-    "**/claude.md",
-];
+/// Paths of one kind that are counted; more are only said to be more.
+const PLANTED_MAX: usize = 1_000;
 
-static CLASS: LazyLock<PathRules> =
-    LazyLock::new(|| PathRules::allowing(&RUNS_ON_OPEN, &[]).expect("valid globs"));
-
-/// Whether what stands at the path runs by itself when somebody opens, builds or tests the tree.
-pub fn runs_on_open(path: &VPath) -> bool {
-    CLASS.may_read(&path.folded())
+/// What is looked at before a session is committed.
+#[derive(Clone, Debug, Default)]
+pub struct Review {
+    /// What runs by itself.
+    pub runs_on_open: RunsOnOpen,
+    /// What of that may be committed all the same, as what these rules let be read; `None` for nothing.
+    pub granted: Option<PathRules>,
+    /// Whether names may be committed that are one name to file systems without case.
+    pub any_names: bool,
 }
 
-/// Denies the changes of a session that plant something of that kind and were not granted.
-///
-/// # Errors
-///
-/// `Denied` with the first such path; those of listing the session's changes and directories.
-pub(crate) fn check(session: &Session, granted: &PathRules) -> Result<(), vfs::Error> {
-    // Beside the session: what is looked at here, the agent did neither read nor ask for.
-    let session = &session.fork_unobserved(SessionOptions {
-        limits: session.limits().clone(),
-        ..SessionOptions::default()
-    })?;
-    let mut planted = Vec::new();
-    for entry in session.changes()? {
-        if runs_on_open(&entry.path) {
-            planted.push(entry.path);
-        } else if entry.change == ChangeKind::Renamed && entry.kind == Kind::Directory {
-            planted.extend(moved_along(session, &entry)?);
+/// What was found to need a grant: the first path, and how many.
+#[derive(Debug, Default)]
+struct Planted {
+    first: Option<VPath>,
+    count: usize,
+}
+
+impl Review {
+    /// Denies the changes of a session that need a grant and have none. Of a session that is committed
+    /// in part, those at or below `paths`; without any, all.
+    ///
+    /// # Errors
+    ///
+    /// `Denied` with the first such path; those of listing the session's changes and directories.
+    pub fn check(&self, session: &Session, paths: &[VPath]) -> Result<(), vfs::Error> {
+        // Beside the session and its rules: what is looked at here, the agent did neither read nor ask
+        // for, and what is hidden from it counts.
+        let session = session.review(SessionOptions {
+            limits: session.limits().clone(),
+            ..SessionOptions::default()
+        })?;
+        let is_meant = |entry: &ChangeEntry| {
+            paths.is_empty() || paths.iter().any(|path| entry.path.starts_with(path))
+        };
+        let mut changes = session.changes()?;
+        changes.retain(is_meant);
+        self.check_running(&session, &changes)?;
+        let is_granted = |path: &VPath| self.grants(path);
+        repository::check(&session, &changes, is_granted)?;
+        if self.any_names {
+            return Ok(());
+        }
+        names::check(&session, &changes)
+    }
+
+    fn grants(&self, path: &VPath) -> bool {
+        let granted = self.granted.as_ref();
+        granted.is_some_and(|granted| granted.may_read(path))
+    }
+
+    fn check_running(&self, session: &Session, changes: &[ChangeEntry]) -> Result<(), vfs::Error> {
+        let mut planted = Planted::default();
+        for entry in changes {
+            if self.runs_on_open.has(&entry.path) {
+                self.note(&mut planted, entry.path.clone());
+            } else if entry.change == ChangeKind::Renamed && entry.kind == Kind::Directory {
+                self.note_moved(session, entry, &mut planted)?;
+            }
+        }
+        let Some(first) = &planted.first else {
+            return Ok(());
+        };
+        Err(vfs::Error::Denied {
+            path: Some(first.to_string()),
+            reason: DenialReason::Capability,
+            detail: format!(
+                "it runs by itself when somebody opens or builds the tree{}, and is committed only \
+                when that is granted or by a person",
+                planted.others()
+            ),
+            grant: Some(format!("execute={}", PathRules::glob_of(first))),
+        })
+    }
+
+    fn note(&self, planted: &mut Planted, path: VPath) {
+        if !self.grants(&path) {
+            planted.count += 1;
+            planted.first.get_or_insert(path);
         }
     }
-    planted.retain(|path| !granted.may_read(path));
-    let Some(first) = planted.first() else {
-        return Ok(());
-    };
-    let others = match planted.len() - 1 {
-        0 => String::new(),
-        count => format!(" (and {count} more)"),
-    };
-    Err(vfs::Error::Denied {
-        path: Some(first.to_string()),
-        reason: DenialReason::Capability,
-        detail: format!(
-            "it runs by itself when somebody opens or builds the tree{others}, and is committed only \
-            when that is granted or by a person"
-        ),
-        grant: Some(format!("execute={}", PathRules::glob_of(first))),
-    })
-}
 
-/// What became something of that kind because a directory above it got another name.
-fn moved_along(session: &Session, entry: &ChangeEntry) -> Result<Vec<VPath>, vfs::Error> {
-    let Some(from) = &entry.renamed_from else {
-        return Ok(Vec::new());
-    };
-    let mut planted = Vec::new();
-    let mut left = session.limits().visited_max;
-    let mut pending = vec![entry.path.clone()];
-    while let Some(dir) = pending.pop() {
-        let mut after = None;
-        loop {
-            let page = session.list(&dir.to_string(), after.as_deref(), usize::MAX)?;
-            left = left
-                .checked_sub(page.entries.len())
-                .ok_or(vfs::Error::Quota {
-                    which: "visited-objects",
-                    used: session.limits().visited_max as u64,
-                    limit: session.limits().visited_max as u64,
-                })?;
-            for below in page.entries {
-                let path = dir.join(&below.name);
+    /// What became something of that kind because a directory above it got another name.
+    fn note_moved(
+        &self,
+        session: &Session,
+        entry: &ChangeEntry,
+        planted: &mut Planted,
+    ) -> Result<(), vfs::Error> {
+        let Some(from) = &entry.renamed_from else {
+            return Ok(());
+        };
+        let mut left = session.limits().visited_max;
+        let mut pending = vec![entry.path.clone()];
+        while let Some(dir) = pending.pop() {
+            if planted.count > PLANTED_MAX {
+                return Ok(());
+            }
+            for_each(session, &dir, |name, kind| {
+                left = left.checked_sub(1).ok_or_else(|| visited_out(session))?;
+                let path = dir.join(name);
                 let was = path.rebase(&entry.path, from);
-                let is_new = !was.is_some_and(|was| runs_on_open(&was));
-                if runs_on_open(&path) && is_new {
-                    planted.push(path);
-                } else if below.kind == Kind::Directory {
+                let is_new = !was.is_some_and(|was| self.runs_on_open.has(&was));
+                if is_new && self.runs_on_open.has(&path) {
+                    self.note(planted, path);
+                } else if kind == Kind::Directory {
                     pending.push(path);
                 }
-            }
-            match page.next {
-                Some(next) => after = Some(next),
-                None => break,
-            }
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+}
+
+impl Planted {
+    fn others(&self) -> String {
+        match self.count {
+            0 | 1 => String::new(),
+            count if count > PLANTED_MAX => format!(" (and {PLANTED_MAX} more, or even more)"),
+            count => format!(" (and {} more)", count - 1),
         }
     }
-    Ok(planted)
+}
+
+/// Calls for every name in a directory, page by page.
+fn for_each(
+    session: &Session,
+    dir: &VPath,
+    mut each: impl FnMut(&vfs::Name, Kind) -> Result<(), vfs::Error>,
+) -> Result<(), vfs::Error> {
+    let dir = match dir.is_root() {
+        true => ".".to_owned(),
+        false => dir.to_string(),
+    };
+    let mut after = None;
+    loop {
+        let page = session.list(&dir, after.as_deref(), usize::MAX)?;
+        for entry in page.entries {
+            each(&entry.name, entry.kind)?;
+        }
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(()),
+        }
+    }
+}
+
+fn visited_out(session: &Session) -> vfs::Error {
+    let limit = session.limits().visited_max as u64;
+    vfs::Error::Quota {
+        which: "visited-objects",
+        used: limit,
+        limit,
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use workspace::{BeginOptions, Workspace, WorkspaceOptions};
-
-    use super::*;
-
-    fn path(text: &str) -> VPath {
-        VPath::parse(text).expect("a valid path")
-    }
-
-    #[test]
-    fn what_runs_by_itself_is_known_in_every_spelling_and_depth() {
-        for text in [
-            "Makefile",
-            "GNUmakefile",
-            "sub/makefile",
-            "a/b/build.rs",
-            ".vscode",
-            ".VSCode/tasks.json",
-            "x/.github/workflows/ci.yml",
-            ".yarnrc.yml",
-            "lib/evil.pth",
-            "AGENTS.md",
-            ".claude\u{200c}/settings.json",
-            "CLAUDE.md. ",
-        ] {
-            assert!(runs_on_open(&path(text)), "{text}");
-        }
-        for text in [
-            "src/main.rs",
-            "Makefile.txt",
-            ".github",
-            ".github/CODEOWNERS",
-            "build.rs.md",
-        ] {
-            assert!(!runs_on_open(&path(text)), "{text}");
-        }
-    }
-
-    #[test]
-    fn it_is_committed_only_when_it_was_granted() {
-        let workspace = Workspace::new(WorkspaceOptions::default());
-        let check_after = |granted: &[&str], change: fn(&Session) -> vfs::Result<()>| {
-            let base = workspace.memory("base");
-            let session = workspace.begin(&base, BeginOptions::default());
-            let session = session.expect("begun");
-            change(&session).expect("allowed");
-            let granted = PathRules::allowing(granted, &[]).expect("valid");
-            check(&session, &granted).map_err(|error| error.to_string())
-        };
-        let plain: fn(&Session) -> vfs::Result<()> = |s| s.write("a", b"x");
-        assert_eq!(check_after(&[], plain), Ok(()));
-        let two: fn(&Session) -> vfs::Result<()> = |s| {
-            s.mkdir("sub/.vscode")?;
-            s.write("sub/.vscode/tasks.json", b"{}")?;
-            s.write("Makefile", b"all:\n")
-        };
-        let error = check_after(&["sub/**"], two).expect_err("not the Makefile");
-        assert!(error.contains("'execute=Makefile'"), "{error}");
-        let error = check_after(&["Makefile"], two).expect_err("not the folder");
-        assert!(error.contains("(and 1 more)"), "{error}");
-        assert_eq!(check_after(&["Makefile", "sub/**"], two), Ok(()));
-    }
-
-    /// The listing of changes has the directory alone.
-    #[test]
-    fn a_renamed_directory_takes_along_what_then_runs() {
-        let workspace = Workspace::new(WorkspaceOptions::default());
-        let base = workspace.memory("base");
-        let begin = || {
-            workspace
-                .begin(&base, BeginOptions::default())
-                .expect("begun")
-        };
-        let first = begin();
-        first.mkdir("x/workflows").expect("fresh");
-        first
-            .write("x/workflows/ci.yml", b"on: push")
-            .expect("fresh");
-        first.write("x/Makefile", b"all:").expect("fresh");
-        let committed = workspace.commit(&first, &workspace::CommitOptions::default());
-        assert!(matches!(
-            committed,
-            Ok(workspace::CommitOutcome::Applied(_))
-        ));
-        let nothing = PathRules::allowing(&[""; 0], &[]).expect("valid");
-        let second = begin();
-        second.rename("x", "y").expect("free");
-        check(&second, &nothing).expect("the Makefile was one before");
-        second.rename("y", ".github").expect("free");
-        let error = check(&second, &nothing).expect_err("a workflow now");
-        assert_eq!(error.path(), Some(".github/workflows"));
-    }
-}
+mod tests;

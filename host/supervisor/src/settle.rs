@@ -9,7 +9,6 @@ use workspace::{ChangeInfo, CommitOptions, CommitOutcome, Workspace};
 use crate::authority::{OwnEnd, TaskAuthority};
 use crate::error::SupervisorError;
 use crate::job::{Plan, Policy};
-use crate::review;
 
 /// A job at its end.
 #[derive(Debug)]
@@ -106,7 +105,7 @@ pub(crate) fn settle(
     }
     match plan.policy {
         Policy::Commit => {
-            review::check(session, &plan.executes)?;
+            plan.review.check(session, &[])?;
             commit(rollback, plan.commit.clone())
         }
         Policy::Hold => Ok(Settlement::Held(Held {

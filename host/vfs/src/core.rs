@@ -191,6 +191,14 @@ impl Core {
         body: Body,
         now: Timestamp,
     ) -> Result<Ino> {
+        let (used, limit) = (self.tree.len(), world.limits.objects_max);
+        if used >= limit {
+            return Err(Error::Quota {
+                which: "objects",
+                used: used as u64,
+                limit: limit as u64,
+            });
+        }
         let charge = world.meter.charge(INODE_BYTES + body_bytes(&body))?;
         let ino = world.family.next_ino();
         let inode = Inode {

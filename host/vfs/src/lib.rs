@@ -74,7 +74,7 @@ pub use meter::{Charge, Meter};
 pub use observer::{Failure, Observer, Operation, OperationKind};
 pub use path::VPath;
 pub use reads::Seen;
-pub use rules::PathRules;
+pub use rules::{Globs, PathRules};
 pub use search::{SearchMatch, SearchPage, SearchQuery};
 pub use session::{
     Access, Metadata, Page, Rebased, Savepoint, Sealed, Session, SessionOptions, Status,

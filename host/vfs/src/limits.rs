@@ -7,6 +7,8 @@ pub struct Limits {
     pub memory_bytes_max: u64,
     /// Bytes that one file may be long, holes included.
     pub file_bytes_max: u64,
+    /// Objects that the session holds: made, changed, or above what was made.
+    pub objects_max: usize,
     /// Handles open at once.
     pub open_handles_max: usize,
     /// Entries of one directory, so that a listing can be held in memory.
@@ -33,6 +35,7 @@ impl Default for Limits {
         Self {
             memory_bytes_max: 256 << 20,
             file_bytes_max: 16 << 30,
+            objects_max: 1_000_000,
             open_handles_max: 1_024,
             listing_entries_max: 200_000,
             page_entries_max: 1_000,

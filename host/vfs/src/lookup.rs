@@ -224,8 +224,9 @@ impl View<'_> {
             return self.entries_after(dir, after, entries_max);
         };
         let rules = self.world.rules.clone();
+        let mut at = standing.clone();
         self.entries_where(dir, after, entries_max, |entry| {
-            let at = rules.step(&standing, &entry.name);
+            rules.step_into(&standing, &entry.name, &mut at);
             rules.allows(&at, Right::Read) || entry.kind == Kind::Directory && rules.leads_on(&at)
         })
     }

@@ -73,6 +73,8 @@ macro_rules! operation_kinds {
 operation_kinds! {
     /// The session began.
     Begin = "begin",
+    /// What the run of the session was granted.
+    Grant = "grant",
     /// A session was begun beside this one.
     Fork = "fork",
     /// A session was begun inside this one.

@@ -27,6 +27,16 @@ impl VPath {
     }
 }
 
+/// A name as file systems compare it that tell neither case nor normal forms apart: two names with the
+/// same one cannot stand in one directory there.
+pub fn portable(name: &str) -> String {
+    if name.is_ascii() {
+        return name.to_ascii_lowercase();
+    }
+    let normalizer = const { ComposingNormalizerBorrowed::new_nfc() };
+    case_folded(name, &normalizer)
+}
+
 /// Whether the path is the store or below it.
 pub(crate) fn is_store(path: &VPath) -> bool {
     path.components().first().is_some_and(is_store_name)
@@ -67,12 +77,17 @@ fn folded(name: &str) -> Cow<'_, str> {
     if name.is_ascii() {
         return Cow::Borrowed(trimmed(name));
     }
-    let seen: String = name.chars().filter(|it| !is_ignorable(*it)).collect();
     let normalizer = const { ComposingNormalizerBorrowed::new_nfkc() };
+    Cow::Owned(trimmed(&case_folded(name, &normalizer)).to_owned())
+}
+
+/// In lower case and one normal form, without what is ignored.
+fn case_folded(name: &str, normalizer: &ComposingNormalizerBorrowed<'_>) -> String {
+    let seen: String = name.chars().filter(|it| !is_ignorable(*it)).collect();
     // Upper case first: that takes apart what has no single lower case, such as a sharp s.
     let upper = normalizer.normalize(&seen).to_uppercase();
     let lower = upper.to_lowercase();
-    Cow::Owned(trimmed(&normalizer.normalize(&lower)).to_owned())
+    normalizer.normalize(&lower).into_owned()
 }
 
 /// Without the name of a stream, and trailing dots and spaces.

@@ -9,7 +9,7 @@ mod pattern;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
-use pattern::{Pattern, Positions, literal};
+use pattern::{Pattern, Positions, literal, unescaped};
 use smallvec::SmallVec;
 
 use crate::Name;
@@ -33,6 +33,15 @@ pub struct PathRules {
     layers: Arc<[Arc<Layer>]>,
 }
 
+/// The globs of one list of rules, to be written down and read again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Globs {
+    /// Of what may be read.
+    pub read: Vec<String>,
+    /// Of what may be written, and read.
+    pub write: Vec<String>,
+}
+
 /// What one list of globs allows.
 #[derive(Debug)]
 struct Layer {
@@ -54,7 +63,7 @@ static GUARD: LazyLock<Arc<Layer>> = LazyLock::new(|| {
 
 /// What may be done where a walk is: the positions in every pattern of every layer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Standing(SmallVec<[Positions; 8]>);
+pub(crate) struct Standing(SmallVec<[Positions; 16]>);
 
 /// What is asked of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +100,32 @@ impl PathRules {
         Ok(Self { layers })
     }
 
+    /// Rules by which only what every one of the lists allows may be read, or written; everything
+    /// without any.
+    ///
+    /// # Errors
+    ///
+    /// As [`PathRules::allowing`].
+    pub fn of_lists(lists: &[Globs]) -> Result<Self> {
+        lists.iter().try_fold(Self::default(), |rules, list| {
+            Ok(rules.narrowed(&Self::allowing(&list.read, &list.write)?))
+        })
+    }
+
+    /// The lists that all have to allow a path; [`PathRules::of_lists`] makes the same rules of them.
+    pub fn lists(&self) -> Vec<Globs> {
+        let globs = |patterns: &[Pattern]| patterns.iter().map(|it| it.glob().to_owned()).collect();
+        let list = |layer: &Arc<Layer>| {
+            // Those of `write` are the last of `read`.
+            let own = layer.read.len().saturating_sub(layer.write.len());
+            Globs {
+                read: globs(&layer.read[..own]),
+                write: globs(&layer.write),
+            }
+        };
+        self.layers.iter().map(list).collect()
+    }
+
     /// Rules by which nothing may be read or written.
     pub fn nothing() -> Self {
         let layers = Arc::from([Arc::new(Layer::new(Vec::new(), Vec::new()))]);
@@ -111,6 +146,14 @@ impl PathRules {
         literal(&path.to_string())
     }
 
+    /// The path that a glob of [`PathRules::glob_of`] matches alone; `None` for any other glob.
+    pub fn path_of(glob: &str) -> Option<VPath> {
+        match glob {
+            "**" => Some(VPath::default()),
+            glob => VPath::parse(&unescaped(glob)?).ok(),
+        }
+    }
+
     /// What both of them allow.
     #[must_use]
     pub fn narrowed(&self, by: &Self) -> Self {
@@ -126,6 +169,11 @@ impl PathRules {
     /// Whether everything is allowed.
     pub fn is_everything(&self) -> bool {
         self.layers.is_empty()
+    }
+
+    /// Whether nothing can be read, as far as each of the lists tells by itself.
+    pub fn is_nothing(&self) -> bool {
+        self.layers.iter().any(|layer| layer.read.is_empty())
     }
 
     /// Whether everything may be read.
@@ -148,6 +196,12 @@ impl PathRules {
         self.allows(&self.standing(path), Right::Write)
     }
 
+    /// Whether the path and everything that can ever be below it may be written, apart from what has
+    /// to be named.
+    pub fn may_write_below(&self, path: &VPath) -> bool {
+        self.covers(&self.standing(path))
+    }
+
     /// Denies a change at a canonical path that a guest asked for by `text`.
     pub(crate) fn check_write(&self, text: &str, path: &VPath) -> Result<()> {
         if self.is_everything() || self.may_write(path) {
@@ -165,6 +219,13 @@ impl PathRules {
     }
 
     pub(crate) fn step(&self, from: &Standing, name: &Name) -> Standing {
+        let mut at = Standing(SmallVec::new());
+        self.step_into(from, name, &mut at);
+        at
+    }
+
+    /// The same into what was used before, for one directory's many names.
+    pub(crate) fn step_into(&self, from: &Standing, name: &Name, at: &mut Standing) {
         let patterns = self.patterns().zip(&from.0);
         let by_name = is_version_control(name);
         let step = |((pattern, right), at): ((&Pattern, Right), &Positions)| match *at {
@@ -172,7 +233,8 @@ impl PathRules {
             at if by_name && right == Right::Write => pattern.step_by_name(at, name),
             at => pattern.step(at, name),
         };
-        Standing(patterns.map(step).collect())
+        at.0.clear();
+        at.0.extend(patterns.map(step));
     }
 
     pub(crate) fn standing(&self, path: &VPath) -> Standing {
@@ -257,6 +319,15 @@ impl Right {
         }
     }
 }
+
+impl PartialEq for PathRules {
+    /// Whether they are of the same lists; others may allow the same.
+    fn eq(&self, other: &Self) -> bool {
+        self.lists() == other.lists()
+    }
+}
+
+impl Eq for PathRules {}
 
 impl fmt::Debug for PathRules {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

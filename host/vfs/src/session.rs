@@ -218,15 +218,44 @@ impl Session {
         })
     }
 
+    /// The same to look at and nothing else, with no rules of this session: for whoever decides what
+    /// becomes of it, and never for who works in it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::fork`].
+    pub fn review(&self, options: SessionOptions) -> Result<Self> {
+        let options = SessionOptions {
+            observer: None,
+            access: Access::ReadOnly,
+            rules: PathRules::default(),
+            ..options
+        };
+        let world = &self.inner.world;
+        Ok(Self::with_core(
+            world.base.get(),
+            world.family.clone(),
+            options,
+            self.share()?,
+            self.inner.parent.clone(),
+            self.inner.depth,
+        ))
+    }
+
     fn branch(&self, options: SessionOptions) -> Result<Self> {
-        let core = self.with(|core, _| {
+        let parent = self.inner.parent.clone();
+        Ok(self.descend(options, self.share()?, parent, self.inner.depth))
+    }
+
+    /// The present state, for another session to go on from.
+    fn share(&self) -> Result<Core> {
+        self.with(|core, _| {
             Ok(Core::new(
                 core.start.clone(),
                 core.tree.clone(),
                 core.reads.share(),
             ))
-        })?;
-        Ok(self.descend(options, core, self.inner.parent.clone(), self.inner.depth))
+        })
     }
 
     fn descend(

@@ -42,6 +42,11 @@ impl Tree {
         self.inodes.iter().map(|(ino, held)| (*ino, &held.0))
     }
 
+    /// How many inodes it holds.
+    pub(crate) fn len(&self) -> usize {
+        self.inodes.len()
+    }
+
     pub(crate) fn contains(&self, ino: Ino) -> bool {
         self.inodes.contains_key(&ino)
     }

@@ -32,7 +32,7 @@ use self::frame::FrameKeys;
 pub use self::id::{PREFIX_BYTES_MIN, SessionId};
 pub use self::listing::{SessionState, SessionSummary};
 use self::log::Log;
-use self::meta::{End, Life, Meta};
+use self::meta::{End, Life, Meta, RULE_LISTS_MAX};
 pub use self::session::DurableSession;
 use self::session::Parts;
 use crate::change::ChangeId;
@@ -142,6 +142,11 @@ impl DurableStore {
         durable: &DurableOptions,
     ) -> Result<DurableSession> {
         let (base, generation) = session.origin();
+        // What is begun from a session has its rules, also when another process goes on with it.
+        let options = SessionOptions {
+            rules: session.session().rules().narrowed(&options.rules),
+            ..options
+        };
         let meta = Meta::new(&base, generation, &options, durable)?;
         self.make(meta, options, |options| session.session().fork(options))
     }
@@ -306,9 +311,8 @@ impl Meta {
         options: &SessionOptions,
         durable: &DurableOptions,
     ) -> Result<Self> {
-        // They are not on the disk, and without them the session would be a wider one.
-        if !options.rules.is_everything() {
-            let detail = "a session that lasts, with rules for its paths,".to_owned();
+        if options.rules.lists().len() > RULE_LISTS_MAX {
+            let detail = format!("more than {RULE_LISTS_MAX} lists of rules");
             return Err(DurableError::Session {
                 session: options.id.clone(),
                 source: vfs::Error::Unsupported { detail },
@@ -325,6 +329,7 @@ impl Meta {
             expires_after_ms: durable.expires_after_ms,
             spill_bytes_min: durable.spill_bytes_min,
             keep_pristine: durable.keep_pristine,
+            rules: options.rules.clone(),
         })
     }
 
@@ -345,6 +350,7 @@ impl Meta {
             metadata: Metadata::clone(&self.metadata),
             spill: Some(spill),
             keep_pristine: self.keep_pristine,
+            rules: self.rules.clone(),
             ..options
         }
     }

@@ -66,7 +66,7 @@ pub struct BeginOptions {
     pub labels: Vec<(String, String)>,
     /// Whether it may change anything.
     pub access: Access,
-    /// Which paths it may read and write; everything by default. A durable session has no rules.
+    /// Which paths it may read and write; everything by default.
     pub rules: PathRules,
     /// What it may take; the workspace's `session_limits` when absent.
     pub limits: Option<Limits>,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueHint};
 
 use super::commit::{ConflictArgs, PolicyArg};
+use super::grant::{PathArgs, ReviewArgs};
 use super::values::{self, Pair};
 use crate::units;
 
@@ -13,6 +14,8 @@ pub(super) const EXAMPLES: &str = "\
 Examples:
   id=$(session-fs session begin --base ../project --purpose 'new logo' --expires 2h)
   session-fs session commit $id --message 'new logo' --on-conflict merge
+  id=$(session-fs session begin --read '**' --write 'docs/**')
+  session-fs session commit $id --grant 'execute=Makefile'
   session-fs session commit $id --dry-run --format json | jq .conflicts
 
 A session is named by its id or by the beginning of it, 4 characters or more.";
@@ -133,6 +136,9 @@ pub(crate) struct BeginArgs {
     /// Deny every change
     #[arg(long)]
     pub(crate) read_only: bool,
+
+    #[command(flatten)]
+    pub(crate) paths: PathArgs,
 }
 
 #[derive(Debug, Args)]
@@ -177,4 +183,7 @@ pub(crate) struct CommitArgs {
 
     #[command(flatten)]
     pub(crate) conflict: ConflictArgs,
+
+    #[command(flatten)]
+    pub(crate) review: ReviewArgs,
 }

@@ -10,7 +10,7 @@ use supervisor::Grant;
 use vfs::{OperationKind, VPath};
 use workspace::history::VersionSelector;
 
-use super::VersionOf;
+use super::{EnvArg, VersionOf};
 use crate::units;
 
 /// Bytes that a 32-bit guest can address.
@@ -52,6 +52,17 @@ pub(super) fn text() -> impl TypedValueParser<Value = String> {
 /// A pair for the guest.
 pub(super) fn pair() -> impl TypedValueParser<Value = Pair> {
     OsStringValueParser::new().try_map(|value| parse_pair(&to_text(value)?))
+}
+
+/// A variable for the guest, with its value or by its name alone.
+pub(super) fn env() -> impl TypedValueParser<Value = EnvArg> {
+    OsStringValueParser::new().try_map(|value| {
+        let text = to_some_text(value)?;
+        if text.contains('=') {
+            return parse_pair(&text).map(EnvArg::Value);
+        }
+        Ok(EnvArg::Pass(text))
+    })
 }
 
 /// A base.
@@ -132,7 +143,7 @@ pub(super) fn version_of(text: &str) -> Result<VersionOf, String> {
 }
 
 /// Bytes of memory of a guest.
-pub(super) fn guest_memory(text: &str) -> Result<u64, String> {
+pub(crate) fn guest_memory(text: &str) -> Result<u64, String> {
     let bytes = units::parse_bytes(text)?;
     if bytes > GUEST_MEMORY_BYTES_MAX {
         return Err(format!(
@@ -151,6 +162,14 @@ pub(super) fn read_grant(glob: &str) -> Result<Grant, String> {
 /// A glob of what may be written.
 pub(super) fn write_grant(glob: &str) -> Result<Grant, String> {
     format!("write={glob}").parse()
+}
+
+/// What lets something be committed.
+pub(super) fn review_grant(text: &str) -> Result<Grant, String> {
+    match text.parse()? {
+        grant @ (Grant::Execute(_) | Grant::AnyNames) => Ok(grant),
+        _ => Err("it is 'execute=GLOB' or 'any-names'".to_owned()),
+    }
 }
 
 fn to_text(value: OsString) -> Result<String, String> {

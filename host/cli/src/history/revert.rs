@@ -1,5 +1,6 @@
 //! Bringing back a version or taking back a change: a session is filled with it and committed.
 
+use supervisor::Review;
 use vfs::{Conflict, Status, TextMerge, merge_text};
 use workspace::history::UndoOutcome;
 use workspace::{BeginOptions, CommitOptions, DurableOptions, DurableSession, History};
@@ -99,12 +100,12 @@ fn finish(opened: &OpenSession, args: &RevertArgs, purpose: &str) -> Result<Answ
         ..commit_options(&args.conflict)
     };
     if args.dry_run {
-        return preview(opened, &options, true);
+        return preview(opened, &options, true, &Review::default());
     }
     let outcome = opened
         .base
         .workspace
         .commit_durable(&opened.session, &options)
         .map_err(|error| Failure::commit(&error))?;
-    Ok(tell(opened, &outcome))
+    Ok(tell(opened, &outcome, &Review::default()))
 }

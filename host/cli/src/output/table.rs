@@ -319,7 +319,7 @@ fn put_events(text: &mut String, report: &Report) {
         let path = path
             .map(|path| format!("'{}': ", clean_line(path)))
             .unwrap_or_default();
-        let (kind, detail) = (event.kind, with_option(event));
+        let (kind, detail) = (event.kind, with_remedies(event));
         let detail = clean_line(&detail);
         put(
             text,
@@ -333,17 +333,15 @@ fn put_events(text: &mut String, report: &Report) {
     }
 }
 
-/// The detail with the option that would have allowed it, as it is typed.
-fn with_option(event: &Event) -> Cow<'_, str> {
-    let option = event.grant.as_deref().and_then(|grant| {
-        let (verb, glob) = grant.split_once('=')?;
+/// The detail with the places where it would have been allowed, as they are typed.
+fn with_remedies(event: &Event) -> Cow<'_, str> {
+    let named = event.grant.as_deref().and_then(|grant| {
         let said = format!("; the grant '{grant}' would allow it");
         let detail = event.detail.strip_suffix(&said)?;
-        let quoted = glob.replace('\'', r"'\''");
-        let is_path = matches!(verb, "read" | "write");
-        is_path.then(|| format!("{detail}; --{verb} '{quoted}' would allow it"))
+        let places = event.allowed_by.join(" and ");
+        (!places.is_empty()).then(|| format!("{detail}; {places} would allow it"))
     });
-    option.map_or(Cow::Borrowed(event.detail.as_str()), Cow::Owned)
+    named.map_or(Cow::Borrowed(event.detail.as_str()), Cow::Owned)
 }
 
 fn put_backtrace(text: &mut String, report: &Report) {

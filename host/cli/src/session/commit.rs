@@ -1,12 +1,14 @@
 //! Committing a durable session, and what is said when the base moved under it.
 
 use serde::Serialize;
+use supervisor::Review;
 use vfs::{Conflict, Status, VPath};
 use workspace::{CommitOptions, CommitOutcome};
 
 use crate::args::{CommitArgs, ConflictArgs};
 use crate::base::OpenSession;
 use crate::exit::{Code, Failure};
+use crate::granted;
 use crate::output::{Answer, change, conflicts, problem};
 use crate::report::{Change, ConflictedPath, Problem, Settled};
 use crate::units::counted;
@@ -97,15 +99,23 @@ pub(super) fn commit(args: &CommitArgs) -> Result<Answer, Failure> {
         ..commit_options(&args.conflict)
     };
     let opened = OpenSession::open(&args.session, "session commit")?;
+    let granted = granted::for_commit(&opened.base.path, &args.review)?;
+    let review = granted.review();
     if args.dry_run {
-        return preview(&opened, &options, false);
+        return preview(&opened, &options, false, &review);
     }
+    let reviewed = review.check(&opened.session, &args.paths);
+    reviewed.map_err(|error| {
+        let failure = Failure::file(&error);
+        let message = format!("nothing was committed: {}", failure.message);
+        Failure { message, ..failure }.with_remedies(&error, &granted)
+    })?;
     let outcome = opened
         .base
         .workspace
         .commit_durable(&opened.session, &options)
         .map_err(|error| Failure::commit(&error))?;
-    Ok(tell(&opened, &outcome))
+    Ok(tell(&opened, &outcome, &review))
 }
 
 /// How the command line wants to commit.
@@ -119,7 +129,7 @@ pub(crate) fn commit_options(args: &ConflictArgs) -> CommitOptions {
 }
 
 /// Tells what came of a commit.
-pub(crate) fn tell(opened: &OpenSession, outcome: &CommitOutcome) -> Answer {
+pub(crate) fn tell(opened: &OpenSession, outcome: &CommitOutcome, review: &Review) -> Answer {
     let base = opened.base.name();
     let is_open = opened.session.status() == Status::Open;
     let (outcome, applied, text) = match outcome {
@@ -132,7 +142,7 @@ pub(crate) fn tell(opened: &OpenSession, outcome: &CommitOutcome) -> Answer {
             (Settled::Unchanged, None, text)
         }
         CommitOutcome::Applied(info) => {
-            let applied = Change::from(info);
+            let applied = Change::from(info).reviewed(review);
             let mut text = format!("committed {}\n{}", info.id, change(&applied.entries));
             text.push_str(&format!("generation {} of {base}\n", info.generation));
             for displaced in &info.displaced {
@@ -169,6 +179,7 @@ pub(crate) fn preview(
     opened: &OpenSession,
     options: &CommitOptions,
     is_shown: bool,
+    review: &Review,
 ) -> Result<Answer, Failure> {
     let preview = opened
         .base
@@ -185,7 +196,7 @@ pub(crate) fn preview(
         base: opened.base.name().to_owned(),
         outcome: Settled::DryRun,
         exit_code: Code::Ok.number(),
-        change: Some(Change::proposed(&preview.entries)),
+        change: Some(Change::proposed(&preview.entries).reviewed(review)),
         merged: strings(&preview.rebased.merged),
         dropped: strings(&preview.rebased.dropped),
         is_open: true,

@@ -3,6 +3,8 @@
 //! A set of positions in the pattern stands for a directory, so that walking on costs one step, and
 //! tells whether anything below can still match without looking at what is there.
 
+use std::sync::Arc;
+
 use globset::{GlobBuilder, GlobMatcher};
 
 use crate::Name;
@@ -19,6 +21,8 @@ pub(super) type Positions = u64;
 /// A glob such as `src/**/*.rs`.
 #[derive(Clone, Debug)]
 pub(super) struct Pattern {
+    /// As it was written.
+    glob: Arc<str>,
     parts: Vec<Part>,
 }
 
@@ -67,7 +71,13 @@ impl Pattern {
         if parts.len() > GLOB_PARTS_MAX {
             return Err(refuse("it has more than 63 components"));
         }
-        Ok(Self { parts })
+        let glob = Arc::from(glob);
+        Ok(Self { glob, parts })
+    }
+
+    /// The glob as it was written.
+    pub(super) fn glob(&self) -> &str {
+        &self.glob
     }
 
     /// Where a walk begins.
@@ -140,6 +150,20 @@ pub(super) fn literal(text: &str) -> String {
         glob.push(character);
     }
     glob
+}
+
+/// The text that a glob of [`literal`] matches; `None` for a glob with wildcards.
+pub(super) fn unescaped(glob: &str) -> Option<String> {
+    let mut text = String::with_capacity(glob.len());
+    let mut characters = glob.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => text.push(characters.next()?),
+            character if is_special(character) => return None,
+            character => text.push(character),
+        }
+    }
+    Some(text)
 }
 
 fn is_special(character: char) -> bool {

@@ -87,7 +87,27 @@ proptest! {
         if first_rules.covers(&standing) {
             prop_assert!(first_rules.may_write(&below), "{write:?} {text} {more}");
         }
+
+        // Written down and read again they are the same.
+        let lists = both.lists();
+        prop_assert_eq!((&lists[0].read, &lists[0].write), (&first, &write));
+        prop_assert_eq!(&PathRules::of_lists(&lists).expect("valid"), &both);
+
+        let exact = PathRules::glob_of(&at);
+        prop_assert_eq!(PathRules::path_of(&exact), Some(at.clone()));
+        let alone = PathRules::allowing(&[&exact], &[]).expect("valid");
+        prop_assert!(alone.may_read(&at) && (at.is_root() || !alone.may_read(&below)));
     }
+}
+
+#[test]
+fn what_allows_everything_but_the_named_is_the_same_when_it_is_read_again() {
+    let guarded = PathRules::of_lists(&PathRules::guarded().lists()).expect("valid");
+    assert!(guarded.may_read(&path(".git/x")) && guarded.may_write(&path("a")));
+    assert!(!guarded.may_write(&path(".git/x")));
+    assert!(PathRules::default().lists().is_empty());
+    assert!(PathRules::nothing().is_nothing() && !guarded.is_nothing());
+    assert!(PathRules::path_of("a/*").is_none() && PathRules::path_of("a\\").is_none());
 }
 
 #[test]

@@ -222,6 +222,27 @@ fn nesting_has_a_limit() {
 }
 
 #[test]
+fn objects_are_counted_and_one_too_many_changes_nothing() {
+    let limits = Limits {
+        objects_max: 4,
+        ..Limits::default()
+    };
+    let (session, _) = limited(Arc::new(EmptyBase::new("vfs://t")), limits);
+    // The root is one of them.
+    session.mkdir("a/b").expect("within the limit");
+    session.write("a/c", b"x").expect("within the limit");
+    let before = tree(&session);
+    fails(session.write("d", b"x"), "Quota");
+    fails(session.mkdir("a/b/e"), "Quota");
+    fails(session.symlink("a", "l"), "Quota");
+    fails(session.copy("a/c", "f"), "Quota");
+    assert_eq!(tree(&session), before);
+    session.write("a/c", b"y").expect("it is there already");
+    session.remove("a/c").expect("removed");
+    session.write("d", b"x").expect("in its place");
+}
+
+#[test]
 fn a_short_edit_cannot_make_a_huge_text() {
     let (session, host) = limited(Arc::new(EmptyBase::new("vfs://t")), Limits::default());
     session.write("f", &b"a".repeat(1 << 20)).expect("fits");

@@ -9,8 +9,9 @@ use std::io;
 
 use store::disk::{Dir, File, RenameMode};
 use store::{Hasher, Name};
-use vfs::{Metadata, Timestamp};
+use vfs::{Metadata, PathRules, Timestamp};
 
+pub(super) use self::codec::RULE_LISTS_MAX;
 use self::codec::{Decoder, Encoder};
 use super::error::{DurableError, Result};
 use super::frame::derive;
@@ -19,8 +20,10 @@ use crate::change::ChangeId;
 
 /// The first bytes of the file.
 const MAGIC: [u8; 8] = *b"SFSESSIO";
-/// The format that is written, of the whole folder, and the newest that is read.
-pub(super) const FORMAT_VERSION: u16 = 1;
+/// The newest format that is read, of the whole folder; it has the rules for paths.
+pub(super) const FORMAT_VERSION: u16 = 2;
+/// The format of a session without rules, which every program reads.
+const FORMAT_WITHOUT_RULES: u16 = 1;
 /// Bytes of the largest file that is read or written.
 const META_BYTES_MAX: usize = 1 << 20;
 const DIGEST_BYTES: usize = 32;
@@ -40,6 +43,8 @@ pub(super) struct Meta {
     pub(super) expires_after_ms: Option<u64>,
     pub(super) spill_bytes_min: u64,
     pub(super) keep_pristine: bool,
+    /// Which paths it may read and write.
+    pub(super) rules: PathRules,
 }
 
 /// Where a session is in its life.
@@ -76,7 +81,11 @@ impl Meta {
     pub(super) fn encode(&self, key: &[u8; 32]) -> Vec<u8> {
         let mut out = Encoder::default();
         out.bytes(&MAGIC);
-        out.bytes(&FORMAT_VERSION.to_le_bytes());
+        let version = match self.rules.is_everything() {
+            true => FORMAT_WITHOUT_RULES,
+            false => FORMAT_VERSION,
+        };
+        out.bytes(&version.to_le_bytes());
         out.text(self.id.as_str());
         match &self.life {
             Life::Open => out.byte(0),
@@ -102,6 +111,9 @@ impl Meta {
         out.option(self.expires_after_ms.as_ref(), |out, ms| out.u64(*ms));
         out.u64(self.spill_bytes_min);
         out.flag(self.keep_pristine);
+        if version == FORMAT_VERSION {
+            out.rules(&self.rules);
+        }
         let mut bytes = out.finish();
         let digest = digest(key, &self.id, &bytes);
         bytes.extend_from_slice(&digest);
@@ -133,7 +145,7 @@ impl Meta {
             return Err(corrupt());
         }
         let fields = signed.get(MAGIC.len() + 2..).ok_or_else(corrupt)?;
-        let meta = Self::decode_fields(fields).ok_or_else(corrupt)?;
+        let meta = Self::decode_fields(fields, found).ok_or_else(corrupt)?;
         if meta.id == *id {
             Ok(meta)
         } else {
@@ -141,7 +153,7 @@ impl Meta {
         }
     }
 
-    fn decode_fields(bytes: &[u8]) -> Option<Self> {
+    fn decode_fields(bytes: &[u8], version: u16) -> Option<Self> {
         let mut input = Decoder::new(bytes);
         let meta = Self {
             id: SessionId::new(&input.text()?).ok()?,
@@ -159,6 +171,11 @@ impl Meta {
             expires_after_ms: input.option(Decoder::u64)?,
             spill_bytes_min: input.u64()?,
             keep_pristine: input.flag()?,
+            rules: match version {
+                FORMAT_WITHOUT_RULES => PathRules::default(),
+                FORMAT_VERSION => input.rules()?,
+                _ => return None,
+            },
         };
         input.is_at_end().then_some(meta)
     }
@@ -279,6 +296,17 @@ mod tests {
             expires_after_ms: Some(1),
             spill_bytes_min: 2,
             keep_pristine: true,
+            rules: PathRules::default(),
+        }
+    }
+
+    fn ruled() -> Meta {
+        let list =
+            |read: &[&str], write: &[&str]| PathRules::allowing(read, write).expect("valid globs");
+        let rules = list(&["src/**", "a\\*"], &["docs/**"]).narrowed(&list(&[], &["**"]));
+        Meta {
+            rules: rules.narrowed(&PathRules::guarded()),
+            ..meta(Life::Open)
         }
     }
 
@@ -302,11 +330,25 @@ mod tests {
             let decoded = Meta::decode(&meta.encode(&KEY), &KEY, &id());
             assert_eq!(decoded.expect("as it was written"), meta);
         }
+        let meta = ruled();
+        let decoded = Meta::decode(&meta.encode(&KEY), &KEY, &id());
+        let decoded = decoded.expect("as it was written");
+        assert_eq!(decoded, meta);
+        let path = |text| vfs::VPath::parse(text).expect("valid");
+        let rules = &decoded.rules;
+        assert!(rules.may_write(&path("docs/x")) && !rules.may_read(&path("src/x")));
+    }
+
+    /// A program that knows no rules must not take a session with them for one without.
+    #[test]
+    fn only_a_session_with_rules_is_of_the_newer_version() {
+        let version = |meta: Meta| meta.encode(&KEY)[8];
+        assert_eq!((version(meta(Life::Open)), version(ruled())), (1, 2));
     }
 
     #[test]
     fn every_changed_or_missing_byte_is_refused() {
-        let bytes = meta(Life::Open).encode(&KEY);
+        let bytes = ruled().encode(&KEY);
         for at in 0..bytes.len() {
             assert!(
                 Meta::decode(&bytes[..at], &KEY, &id()).is_err(),
@@ -327,20 +369,20 @@ mod tests {
         let other = SessionId::new("0190").expect("valid");
         assert!(Meta::decode(&bytes, &KEY, &other).is_err());
         assert!(Meta::decode(&bytes, &[8; 32], &id()).is_err());
-        bytes[8] = 2;
+        bytes[8] = 3;
         let newer = Meta::decode(&bytes, &KEY, &id());
-        assert!(matches!(newer, Err(DurableError::Newer { found: 2, .. })));
+        assert!(matches!(newer, Err(DurableError::Newer { found: 3, .. })));
     }
 
     proptest! {
         #[test]
         fn hostile_fields_never_panic(bytes: Vec<u8>, cut: prop::sample::Index, byte: u8) {
-            Meta::decode_fields(&bytes);
-            let whole = meta(Life::Open).encode(&KEY);
+            Meta::decode_fields(&bytes, FORMAT_VERSION);
+            let whole = ruled().encode(&KEY);
             let mut fields = whole[10..whole.len() - DIGEST_BYTES].to_vec();
             let at = cut.index(fields.len());
             fields[at] = byte;
-            Meta::decode_fields(&fields);
+            Meta::decode_fields(&fields, FORMAT_VERSION);
         }
     }
 }

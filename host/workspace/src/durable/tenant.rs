@@ -19,7 +19,7 @@ impl Workspace {
     /// # Errors
     ///
     /// `Limit` as [`Workspace::begin`]; `Durable` over the store's limits, over a base in memory,
-    /// or when the disk fails, or with rules for paths. Nothing is left of the session then.
+    /// or when the disk fails. Nothing is left of the session then.
     pub fn begin_durable(
         &self,
         base: &Arc<BaseHandle>,

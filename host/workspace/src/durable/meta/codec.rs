@@ -1,7 +1,10 @@
 //! The fields of `meta`, one behind the other. Reading never panics, and takes no memory that the
 //! bytes do not fill.
 
-use vfs::{Metadata, Timestamp};
+use vfs::{Globs, Metadata, PathRules, Timestamp};
+
+/// Lists of globs that all have to allow a path.
+pub(in crate::durable) const RULE_LISTS_MAX: usize = 64;
 
 /// Puts fields one behind the other.
 #[derive(Default)]
@@ -48,6 +51,17 @@ impl Encoder {
     pub(super) fn time(&mut self, time: Timestamp) {
         self.bytes(&time.seconds.to_le_bytes());
         self.bytes(&time.nanoseconds.to_le_bytes());
+    }
+
+    pub(super) fn rules(&mut self, rules: &PathRules) {
+        let lists = rules.lists();
+        self.count(lists.len());
+        for list in lists {
+            for globs in [list.read, list.write] {
+                self.count(globs.len());
+                globs.iter().for_each(|glob| self.text(glob));
+            }
+        }
     }
 
     pub(super) fn metadata(&mut self, metadata: &Metadata) {
@@ -138,6 +152,24 @@ impl<'a> Decoder<'a> {
             labels: self.labels()?,
             created_at: self.time()?,
         })
+    }
+
+    pub(super) fn rules(&mut self) -> Option<PathRules> {
+        let count = self.count().filter(|count| *count <= RULE_LISTS_MAX)?;
+        let mut lists = Vec::new();
+        for _ in 0..count {
+            let (read, write) = (self.texts()?, self.texts()?);
+            lists.push(Globs { read, write });
+        }
+        PathRules::of_lists(&lists).ok()
+    }
+
+    fn texts(&mut self) -> Option<Vec<String>> {
+        let mut texts = Vec::new();
+        for _ in 0..self.count()? {
+            texts.push(self.text()?);
+        }
+        Some(texts)
     }
 
     /// Grows with what is there and never by what the count promises.

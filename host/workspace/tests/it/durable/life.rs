@@ -52,30 +52,42 @@ fn who_it_is_and_what_it_may_do_stay() {
     assert!(session.write("file", b"").is_err());
 }
 
-/// Its rules would be gone with the process, and what comes after would reach more.
+/// Whoever goes on with it, in whatever process, reaches no more than who began it.
 #[test]
-fn a_session_with_rules_is_not_begun_to_last() {
+fn rules_last_as_long_as_the_session() {
     let sessions = Sessions::new();
-    let ruled = |id| SessionOptions {
-        rules: PathRules::guarded(),
+    let ruled = |id, write: &str| SessionOptions {
+        rules: PathRules::allowing(&[], &[write]).expect("a glob"),
         ..options(id)
     };
     let begun = sessions
         .store()
-        .begin(&base(), 6, ruled("0189"), &durable());
-    let error = begun.expect_err("rules are not kept");
-    assert!(matches!(
-        error,
-        DurableError::Session {
-            source: vfs::Error::Unsupported { .. },
-            ..
+        .begin(&base(), 6, ruled("0189", "docs/**"), &durable());
+    begun.expect("begins").mkdir("docs/deep").expect("allowed");
+    let check = |id: &str, denied: &[&str]| {
+        let session = sessions.open(id);
+        for path in denied {
+            let error = session.write(path, b"").expect_err(path);
+            assert!(
+                matches!(error, vfs::Error::Denied { .. }),
+                "{path}: {error}"
+            );
         }
-    ));
-    let session = sessions.begin("0190");
-    session
-        .fork(ruled("0191"), &durable())
-        .expect_err("nor those of a fork");
-    assert_eq!(sessions.names("."), ["0190"]);
+        session
+    };
+    let session = check("0189", &["file", "docs2", "file/x"]);
+    session.write("docs/a", b"x").expect("allowed");
+    session.save().expect("saved");
+    let fork = session.fork(ruled("0190", "*/a"), &durable());
+    fork.expect("forks")
+        .write("docs/a", b"y")
+        .expect("both allow it");
+    session.fork(options("0191"), &durable()).expect("forks");
+    drop(session);
+    check("0190", &["file", "docs/b", "x/a"]);
+    check("0191", &["file", "x/a"])
+        .write("docs/b", b"")
+        .expect("allowed");
 }
 
 #[test]
