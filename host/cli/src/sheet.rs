@@ -103,6 +103,9 @@ impl Sheet {
     }
 }
 
+/// Reads an amount as a person writes it.
+type Parse = fn(&str) -> Result<u64, String>;
+
 /// Takes values over, with their lines.
 struct Reader<'a> {
     text: &'a str,
@@ -155,7 +158,7 @@ impl Reader<'_> {
             u64::try_from(span.as_millis()).map_err(|_| "it is too long".to_owned())
         };
         let mut caps = Caps::new();
-        let texts: [(Cap, _, fn(&str) -> Result<u64, String>); 5] = [
+        let texts: [(Cap, _, Parse); 5] = [
             (Cap::Timeout, raw.timeout, milliseconds),
             (Cap::Memory, raw.memory, guest_memory),
             (Cap::SessionMemory, raw.session_memory, units::parse_bytes),

@@ -221,6 +221,18 @@ mod tests {
     }
 
     #[test]
+    fn tables_are_summed() {
+        let limits = RunLimits {
+            table_elements_max: 10,
+            ..RunLimits::default()
+        };
+        let mut limiter = Limiter::new(&limits, Arc::default());
+        let mut grow = |from, to| limiter.table_growing(from, to, None).expect("asked");
+        assert!(grow(0, 6) && grow(0, 4), "two tables");
+        assert!(!grow(4, 5) && !grow(0, 1), "and no more");
+    }
+
+    #[test]
     fn a_growth_that_the_system_refused_is_given_back() {
         let mut limiter = limiter(4);
         assert!(limiter.memory_growing(0, 4 * PAGE, None).expect("granted"));

@@ -336,7 +336,8 @@ mod tests {
         assert_eq!(decoded, meta);
         let path = |text| vfs::VPath::parse(text).expect("valid");
         let rules = &decoded.rules;
-        assert!(rules.may_write(&path("docs/x")) && !rules.may_read(&path("src/x")));
+        assert!(rules.may_write(&path("docs/x")) && !rules.may_write(&path("src/x")));
+        assert!(rules.may_read(&path("src/x")) && !rules.may_read(&path("other")));
     }
 
     /// A program that knows no rules must not take a session with them for one without.

@@ -63,7 +63,10 @@ fn rules_last_as_long_as_the_session() {
     let begun = sessions
         .store()
         .begin(&base(), 6, ruled("0189", "docs/**"), &durable());
-    begun.expect("begins").mkdir("docs/deep").expect("allowed");
+    let begun = begun.expect("begins");
+    begun.mkdir("docs/deep").expect("allowed");
+    begun.save().expect("saved");
+    drop(begun);
     let check = |id: &str, denied: &[&str]| {
         let session = sessions.open(id);
         for path in denied {
