@@ -21,7 +21,7 @@ pub(crate) struct Options {
     /// Only the targets whose name contains one of these words
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
-    /// Keeps what was found to reach new code in the repository's corpus, as few files as will do
+    /// Keeps some of what was found to reach new code in the repository's corpus
     #[arg(long)]
     keep: bool,
 }
@@ -41,6 +41,9 @@ const INPUT_BYTES_MAX: u32 = 16 << 10;
 const HANG_SECONDS: u32 = 20;
 /// Memory of one run, in MiB.
 const MEMORY_MIB_MAX: u32 = 2048;
+
+/// Inputs of a target that are kept in the repository.
+const KEPT_MAX: usize = 48;
 
 /// One target and its folders.
 struct Target<'a> {
@@ -155,15 +158,30 @@ impl Target<'_> {
         Ok(())
     }
 
-    /// Adds to what is kept the fewest inputs that reach all that was reached.
+    /// Keeps some of the inputs that together reach all that was reached: small ones and large ones.
     fn keep(&self) -> Result<()> {
+        let merged = self.found.with_extension("merged");
+        if merged.exists() {
+            fs::remove_dir_all(&merged)?;
+        }
+        fs::create_dir_all(&merged)?;
         let mut command = self.command();
-        command
-            .arg("-set_cover_merge=1")
-            .args([&self.kept, &self.found]);
-        let merged = command.output()?;
-        let told = String::from_utf8_lossy(&merged.stderr).into_owned();
-        ensure!(merged.status.success(), "{}: {told}", self.name);
+        command.arg("-set_cover_merge=1");
+        let told = command.args([&merged, &self.kept, &self.found]).output()?;
+        let shown = String::from_utf8_lossy(&told.stderr).into_owned();
+        ensure!(told.status.success(), "{}: {shown}", self.name);
+        let mut inputs = Vec::new();
+        for entry in fs::read_dir(&merged)? {
+            let entry = entry?;
+            inputs.push((entry.metadata()?.len(), entry.file_name()));
+        }
+        inputs.sort();
+        fs::remove_dir_all(&self.kept)?;
+        fs::create_dir_all(&self.kept)?;
+        let step = inputs.len().div_ceil(KEPT_MAX).max(1);
+        for (_, name) in inputs.iter().step_by(step) {
+            fs::copy(merged.join(name), self.kept.join(name))?;
+        }
         Ok(())
     }
 

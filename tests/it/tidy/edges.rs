@@ -11,7 +11,7 @@ use super::{Source, assert_none, root, sources, workspace};
 
 /// What a package may name of the workspace. What must be used is listed plainly; what may also be
 /// left out ends in `?`.
-const EDGES: [(&str, &[&str]); 11] = [
+const EDGES: [(&str, &[&str]); 12] = [
     ("session-fs-store", &[]),
     ("session-fs-vfs", &["session-fs-store"]),
     (
@@ -45,6 +45,10 @@ const EDGES: [(&str, &[&str]); 11] = [
         &["session-fs-sdk-macros", "session-fs-vfs?"],
     ),
     ("session-fs-sdk-macros", &[]),
+    (
+        "session-fs-fuzz",
+        &["session-fs-store", "session-fs-vfs", "session-fs-workspace"],
+    ),
     ("session-fs-test-guests", &["session-fs-sdk?"]),
     (
         "session-fs-tests",

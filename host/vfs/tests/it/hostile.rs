@@ -24,7 +24,7 @@ const READ_WRITE: DescriptorFlags = DescriptorFlags {
 
 /// The operations that look, by the text of a path and by a descriptor.
 const LOOKING: [(&str, Act); 6] = [
-    ("read", |s, path| s.read(path).map(text)),
+    ("read", |s, path| s.read(path).map(|bytes| text(&bytes))),
     ("stat", |s, path| {
         s.stat(path).map(|stat| format!("{stat:?}"))
     }),
@@ -36,7 +36,7 @@ const LOOKING: [(&str, Act); 6] = [
         let listed = file
             .read_dir()
             .map(|cursor| format!("{:?}", cursor.collect::<Vec<_>>()));
-        listed.or_else(|_| file.read_at(0, 99).map(|bytes| text(bytes.to_vec())))
+        listed.or_else(|_| file.read_at(0, 99).map(|bytes| text(&bytes)))
     }),
     ("stat by descriptor", |s, path| {
         s.root()?
@@ -89,8 +89,8 @@ const READ: DescriptorFlags = DescriptorFlags {
     mutate_directory: false,
 };
 
-fn text(bytes: Vec<u8>) -> String {
-    String::from_utf8_lossy(&bytes).into_owned()
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 fn told(done: Result<()>) -> Result<String> {
