@@ -52,6 +52,37 @@ pub(crate) mod sockets {
     });
 }
 
+pub(crate) mod http {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        inline: "
+            package session-fs:bindings;
+            world http {
+                import wasi:http/types@0.2.12;
+                import wasi:http/outgoing-handler@0.2.12;
+            }
+        ",
+        world: "session-fs:bindings/http",
+        imports: { default: trappable },
+        with: {
+            "wasi:io": wasmtime_wasi_io::bindings::wasi::io,
+            "wasi:clocks/monotonic-clock": wasmtime_wasi::p2::bindings::clocks::monotonic_clock,
+            "wasi:http/types.fields": crate::http::Fields,
+            "wasi:http/types.outgoing-request": crate::http::OutgoingRequest,
+            "wasi:http/types.request-options": crate::http::RequestOptions,
+            "wasi:http/types.outgoing-response": crate::http::OutgoingResponse,
+            "wasi:http/types.outgoing-body": crate::http::OutgoingBody,
+            "wasi:http/types.incoming-request": crate::http::Never,
+            "wasi:http/types.incoming-response": crate::http::Never,
+            "wasi:http/types.incoming-body": crate::http::Never,
+            "wasi:http/types.future-incoming-response": crate::http::Never,
+            "wasi:http/types.future-trailers": crate::http::Never,
+            "wasi:http/types.response-outparam": crate::http::Never,
+        },
+        require_store_data_send: true,
+    });
+}
+
 pub(crate) mod agent {
     wasmtime::component::bindgen!({
         path: "../../wit",

@@ -35,6 +35,7 @@ mod stdio;
 mod task;
 
 mod fs;
+mod http;
 mod network;
 mod session;
 

@@ -3,7 +3,7 @@
 //! wasmtime-wasi's own filesystem is NEVER added: the linker would serve guests that import an older
 //! 0.2.x from the highest version registered, and that might be the host's real one. Of sockets, which
 //! programs import without using them, everything is there but a way to come by one: creating them is
-//! ours, and denied. `wasi:http` and every other package are not there.
+//! ours, and denied; so is sending a request of `wasi:http`. Every other package is not there.
 
 use wasmtime::Engine;
 use wasmtime::component::Linker;
@@ -16,6 +16,7 @@ use wasmtime_wasi_io::bindings::wasi::io;
 
 use crate::bindings::agent::Agent as AgentWorld;
 use crate::bindings::filesystem::wasi::filesystem;
+use crate::bindings::http::wasi::http;
 use crate::bindings::sockets::wasi::sockets as denied;
 use crate::host::{HasTable, HasView, Host};
 
@@ -27,6 +28,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
     add_clocks_and_random(&mut linker)?;
     add_cli(&mut linker)?;
     add_sockets(&mut linker)?;
+    add_http(&mut linker)?;
     Ok(linker)
 }
 
@@ -72,4 +74,10 @@ fn add_sockets(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     denied::tcp_create_socket::add_to_linker::<Host, HasView>(linker, Host::view)?;
     denied::udp_create_socket::add_to_linker::<Host, HasView>(linker, Host::view)?;
     denied::ip_name_lookup::add_to_linker::<Host, HasView>(linker, Host::view)
+}
+
+fn add_http(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
+    let stable = http::types::LinkOptions::default();
+    http::types::add_to_linker::<Host, HasView>(linker, &stable, Host::view)?;
+    http::outgoing_handler::add_to_linker::<Host, HasView>(linker, Host::view)
 }

@@ -20,6 +20,12 @@ type Denied<T> = wasmtime::Result<Result<Resource<T>, ErrorCode>>;
 
 impl View<'_> {
     fn deny_network<T>(&self, wish: &str) -> Denied<T> {
+        self.note_denied_network(wish);
+        Ok(Err(ErrorCode::AccessDenied))
+    }
+
+    /// Notes what of the network was wished for, in the report of the run and in the audit log.
+    pub(crate) fn note_denied_network(&self, wish: &str) {
         let detail = format!("the network was not granted: {wish}");
         self.run.events.note(EventKind::Denied, None, &detail);
         self.run.session.report(&Operation {
@@ -31,7 +37,6 @@ impl View<'_> {
             }),
             ..Operation::new(OperationKind::Connect)
         });
-        Ok(Err(ErrorCode::AccessDenied))
     }
 }
 

@@ -39,19 +39,22 @@ const OFFERED: [(&str, &str, &[&str]); 6] = [
 ];
 
 /// What is linked because programs import it without using it; using it is denied.
-const DENIED: (&str, &str, &[&str]) = (
-    "wasi:sockets",
-    "0.2.",
-    &[
-        "instance-network",
-        "ip-name-lookup",
-        "network",
-        "tcp",
-        "tcp-create-socket",
-        "udp",
-        "udp-create-socket",
-    ],
-);
+const DENIED: [(&str, &str, &[&str]); 2] = [
+    (
+        "wasi:sockets",
+        "0.2.",
+        &[
+            "instance-network",
+            "ip-name-lookup",
+            "network",
+            "tcp",
+            "tcp-create-socket",
+            "udp",
+            "udp-create-socket",
+        ],
+    ),
+    ("wasi:http", "0.2.", &["outgoing-handler", "types"]),
+];
 
 /// How the host stands to an import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -113,7 +116,7 @@ fn standing(name: &str) -> Standing {
     };
     if OFFERED.iter().any(fits) {
         Standing::Offered
-    } else if fits(&DENIED) {
+    } else if DENIED.iter().any(fits) {
         Standing::Denied
     } else {
         Standing::Unknown
@@ -138,7 +141,8 @@ mod tests {
         check("wasi:io/streams@0.3.0", Standing::Unknown);
         check("wasi:sockets/tcp@0.2.0", Standing::Denied);
         check("session-fs:host/session-fs@0.1.0", Standing::Offered);
-        check("wasi:http/types@0.2.0", Standing::Unknown);
+        check("wasi:http/types@0.2.0", Standing::Denied);
+        check("wasi:http/incoming-handler@0.2.0", Standing::Unknown);
         check("session-fs:host/dispatch@0.1.0", Standing::Unknown);
         check("run", Standing::Unknown);
         let import = Import::from("wasi:io/streams@0.2.3".to_owned());

@@ -36,10 +36,11 @@ fn a_component_of_another_world_is_told_what_is_missing() {
         &wasm(r#"(component (instance $i) (export "a:b/c" (instance $i)))"#),
         "exports a:b/c",
     );
-    let unknown = r#"(import "wasi:http/types@0.2.0" (instance (export "f" (func)))) (core module"#;
+    let unknown =
+        r#"(import "wasi:config/store@0.2.0" (instance (export "f" (func)))) (core module"#;
     check(
         &wasm(&body("i32.const 0").replace("(core module", unknown)),
-        "wasi:http/types",
+        "wasi:config/store",
     );
     let mistyped = r#"(component
         (core module $m (func (export "f")))
