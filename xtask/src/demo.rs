@@ -56,7 +56,7 @@ pub(crate) fn run(bench: &Workbench, options: &Options) -> Result<()> {
 ///
 /// `--workspace` and `--examples` build nothing more; they make cargo resolve the same features as
 /// for the tests, so that demo and tests share every dependency.
-fn build_session_fs(bench: &Workbench) -> Result<PathBuf> {
+pub(crate) fn build_session_fs(bench: &Workbench) -> Result<PathBuf> {
     let binary = |profile: &str| bench.target().join(profile).join("session-fs");
     let release = binary("release").is_file() && !binary("debug").is_file();
     let mut command = bench.cargo();

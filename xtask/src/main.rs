@@ -18,6 +18,7 @@ mod demo;
 mod fuzz;
 mod guests;
 mod lint;
+mod programs;
 mod setup;
 mod steps;
 mod test;
@@ -57,6 +58,8 @@ enum Task {
     Fuzz(fuzz::Options),
     /// Show the whole path on a real project
     Demo(demo::Options),
+    /// Make one program in several languages with their own tools, and run it
+    Programs(programs::Options),
 }
 
 fn main() -> ExitCode {
@@ -80,5 +83,6 @@ fn run(cli: Cli) -> Result<()> {
         Task::Torture(options) => torture::run(&bench, &options),
         Task::Fuzz(options) => fuzz::run(&bench, &options),
         Task::Demo(options) => demo::run(&bench, &options),
+        Task::Programs(options) => programs::run(&bench, &options),
     }
 }
