@@ -91,6 +91,17 @@ fn there_is_no_network() {
 }
 
 #[test]
+fn requests_are_denied() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.set_nonblocking(true).expect("set");
+    let authority = listener.local_addr().expect("bound").to_string();
+    let ran = contained(&Plan::new(guests::REQUESTS).args(&[&authority]));
+    let told = format!("not granted: an HTTP request, POST http://{authority}/a?b");
+    ran.assert_event(&told);
+    assert!(listener.accept().is_err(), "nobody came");
+}
+
+#[test]
 fn there_are_no_other_programs() {
     contained(&Plan::new(guests::PROCESSES));
 }

@@ -13,6 +13,7 @@ mod limits;
 mod live;
 mod oracle;
 mod outside;
+mod programs;
 mod settle;
 mod versions;
 mod wasi;

@@ -14,7 +14,6 @@ mod hosts;
 mod programs;
 mod scripts;
 mod shorten;
-mod trees;
 
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};

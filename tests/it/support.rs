@@ -7,6 +7,7 @@
 mod authority;
 pub(crate) mod gate;
 mod scene;
+pub(crate) mod trees;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -44,6 +45,7 @@ pub(crate) enum Ground {
 #[derive(Clone)]
 pub(crate) struct Plan {
     guest: &'static str,
+    program: &'static str,
     items: Vec<Item>,
     args: Vec<String>,
     env: Vec<(String, String)>,
@@ -89,6 +91,7 @@ impl Plan {
     pub(crate) fn new(guest: &'static str) -> Self {
         Self {
             guest,
+            program: "guest",
             items: Vec::new(),
             args: Vec::new(),
             env: Vec::new(),
@@ -118,6 +121,12 @@ impl Plan {
 
     pub(crate) fn items(mut self, items: &[Item]) -> Self {
         self.items.extend_from_slice(items);
+        self
+    }
+
+    /// The name that the guest is called by.
+    pub(crate) fn program(mut self, name: &'static str) -> Self {
+        self.program = name;
         self
     }
 
@@ -240,7 +249,7 @@ impl Plan {
         });
         let stderr = Arc::<Printed>::default();
         let mut request = RunRequest::new(session.clone(), authority.clone());
-        request.program = "guest".to_owned();
+        request.program = self.program.to_owned();
         request.args = self.args.clone();
         request.env = self.env.clone();
         request.task = self.task.clone();

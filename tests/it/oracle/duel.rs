@@ -6,7 +6,7 @@ use wasmtime_wasi::FsPerms;
 
 use super::exceptions::is_known;
 use super::hosts::{self, Guest};
-use super::trees;
+use crate::support::trees;
 use crate::support::{Ground, Item, Scene, guests};
 
 /// The player of scripts, and the tree that ours begins with.

@@ -7,7 +7,7 @@
 use wasmtime_wasi::FsPerms;
 
 use super::hosts::{Guest, tokio};
-use super::trees;
+use crate::support::trees;
 use crate::support::{Ground, Item, Scene, guests};
 
 /// Seeds of the random steps; each is some four hundred steps.

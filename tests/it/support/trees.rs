@@ -1,4 +1,4 @@
-//! What a script leaves: every path with its kind, content or target, names, and time if it was set.
+//! What is left of a tree: every path with its kind, content or target, names, and time if it was set.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
@@ -49,7 +49,7 @@ impl Lines {
     }
 }
 
-pub(super) fn of_session(session: &Session) -> Vec<String> {
+pub(crate) fn of_session(session: &Session) -> Vec<String> {
     let mut lines = Lines::default();
     walk_session(session, "", &mut lines);
     lines.lines
@@ -82,7 +82,7 @@ fn walk_session(session: &Session, directory: &str, lines: &mut Lines) {
     }
 }
 
-pub(super) fn of_directory(root: &Path) -> Vec<String> {
+pub(crate) fn of_directory(root: &Path) -> Vec<String> {
     let mut lines = Lines::default();
     walk_directory(root, "", &mut lines);
     lines.lines
