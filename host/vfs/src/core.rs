@@ -4,6 +4,9 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use smallvec::SmallVec;
 
 use crate::content::Pieces;
 use crate::error::{Error, Result};
@@ -54,10 +57,56 @@ impl Marked {
 }
 
 /// The handles that are open on one object.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Opens {
     pub(crate) handles: u32,
     pub(crate) writers: u32,
+    /// Its number, as the handles find it: more than one where two objects became one.
+    pub(crate) numbers: SmallVec<[OpenNumber; 1]>,
+}
+
+/// The number of an object that a handle is open on. It is another one after the session was moved
+/// onto a base that has the object, as what was committed of it.
+#[derive(Clone, Debug)]
+pub(crate) struct OpenNumber(Arc<AtomicU64>);
+
+impl OpenNumber {
+    fn new(ino: Ino) -> Self {
+        Self(Arc::new(AtomicU64::new(ino.0)))
+    }
+
+    pub(crate) fn get(&self) -> Ino {
+        // It only changes under the lock of the session.
+        Ino(self.0.load(Ordering::Relaxed))
+    }
+
+    fn set(&self, ino: Ino) {
+        self.0.store(ino.0, Ordering::Relaxed);
+    }
+}
+
+impl Opens {
+    /// Those of an object that nothing is open on.
+    pub(crate) fn of(ino: Ino) -> Self {
+        Self {
+            numbers: smallvec::smallvec![OpenNumber::new(ino)],
+            ..Self::default()
+        }
+    }
+
+    /// What a new handle of the object holds.
+    pub(crate) fn number(&self) -> OpenNumber {
+        let first = self.numbers.first();
+        first.expect("an open object has its number").clone()
+    }
+
+    /// Adds the handles of what is the same object now.
+    pub(crate) fn join(&mut self, other: Self, ino: Ino) {
+        self.handles += other.handles;
+        self.writers += other.writers;
+        self.numbers.extend(other.numbers);
+        self.numbers.iter().for_each(|number| number.set(ino));
+    }
 }
 
 impl Core {
@@ -202,7 +251,7 @@ impl Core {
         let charge = world.meter.charge(INODE_BYTES + body_bytes(&body))?;
         let ino = world.family.next_ino();
         let inode = Inode {
-            links: smallvec::SmallVec::new(),
+            links: SmallVec::new(),
             body,
             times: Times::new(now),
             _charge: charge,
@@ -299,6 +348,18 @@ impl Core {
             .is_some_and(|inode| inode.links.is_empty());
         if unlinked && ino != Ino::ROOT && !self.opens.contains_key(&ino) {
             self.tree.remove(ino);
+        }
+    }
+
+    /// Has the handles on objects go on with what these are now.
+    pub(crate) fn renumber_open(&mut self, renumbered: &[(Ino, Ino)]) {
+        let taken = renumbered
+            .iter()
+            .map(|(was, is)| (*is, self.opens.remove(was)));
+        for (is, opens) in taken.collect::<Vec<_>>() {
+            if let Some(opens) = opens {
+                self.opens.entry(is).or_default().join(opens, is);
+            }
         }
     }
 

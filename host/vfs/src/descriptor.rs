@@ -15,12 +15,14 @@ pub use cursor::DirCursor;
 use parking_lot::Mutex;
 use trail::Trail;
 
+use self::at::Opened;
 use crate::content::CONTENT_BYTES_MAX;
+use crate::core::{Core, OpenNumber};
 use crate::error::{Error, Result};
 use crate::inode::Ino;
 use crate::limits::READ_BYTES_MAX;
 use crate::observer::OperationKind;
-use crate::reads::Child;
+use crate::reads::World;
 use crate::session::{Access, BaseFileSlot, Session};
 use crate::time::NewTime;
 use crate::{Kind, Stat};
@@ -58,7 +60,7 @@ pub struct DescriptorFlags {
 /// One open handle.
 struct Handle {
     session: Session,
-    ino: Ino,
+    number: OpenNumber,
     kind: Kind,
     flags: DescriptorFlags,
     /// The right to change what is below: inherited, whether or not `flags` asked for it.
@@ -72,10 +74,11 @@ impl Descriptor {
     pub(crate) fn root(session: &Session) -> Result<Self> {
         let flags = root_flags(session.access());
         let may_mutate = flags.mutate_directory;
-        session.with(|core, world| core.open_handle(world, Ino::ROOT, flags.write))?;
+        let open = |core: &mut Core, world: &World| core.open_handle(world, Ino::ROOT, flags.write);
+        let number = session.with(open)?;
         Ok(Self::opened(
             session,
-            (Ino::ROOT, Kind::Directory),
+            (number, Kind::Directory),
             flags,
             may_mutate,
             Trail::of(session, String::new),
@@ -85,14 +88,14 @@ impl Descriptor {
     /// A descriptor of a handle that was counted.
     fn opened(
         session: &Session,
-        (ino, kind): Child,
+        (number, kind): Opened,
         flags: DescriptorFlags,
         may_mutate: bool,
         trail: Option<Box<Trail>>,
     ) -> Self {
         let handle = Handle {
             session: session.clone(),
-            ino,
+            number,
             kind,
             flags,
             may_mutate,
@@ -129,7 +132,7 @@ impl Descriptor {
     pub fn stat(&self) -> Result<Stat> {
         self.noted(OperationKind::Stat, 0, || {
             self.session()
-                .with(|core, world| core.view(world).stat(self.handle.ino))
+                .with(|core, world| core.view(world).stat(self.handle.number.get()))
         })
     }
 
@@ -157,7 +160,7 @@ impl Descriptor {
         }
         let content = self
             .session()
-            .with(|core, world| core.view(world).content(self.handle.ino))?;
+            .with(|core, world| core.view(world).content(self.handle.number.get()))?;
         let content = content.ok_or(Error::BadDescriptor)?;
         let length = length.min(READ_BYTES_MAX) as u64;
         let mut base_file = self.handle.base_file.lock();
@@ -184,7 +187,14 @@ impl Descriptor {
                 });
             }
             self.session().change(None, |core, world, now| {
-                core.write_at(world, self.handle.ino, offset, bytes, now, "the file")
+                core.write_at(
+                    world,
+                    self.handle.number.get(),
+                    offset,
+                    bytes,
+                    now,
+                    "the file",
+                )
             })
         })
     }
@@ -198,7 +208,7 @@ impl Descriptor {
         self.noted_write(OperationKind::Append, bytes, || {
             self.check_writable()?;
             self.session().change(None, |core, world, now| {
-                core.append(world, self.handle.ino, bytes, now, "the file")
+                core.append(world, self.handle.number.get(), bytes, now, "the file")
             })
         })
     }
@@ -212,7 +222,7 @@ impl Descriptor {
         self.noted(OperationKind::Truncate, size, || {
             self.check_writable()?;
             self.session().change(None, |core, world, now| {
-                core.set_size(world, self.handle.ino, size, now, "the file")
+                core.set_size(world, self.handle.number.get(), size, now, "the file")
             })
         })
     }
@@ -225,8 +235,8 @@ impl Descriptor {
     pub fn set_times(&self, accessed: NewTime, modified: NewTime) -> Result<()> {
         self.noted(OperationKind::SetTimes, 0, || {
             self.session().change(None, |core, world, now| {
-                core.check_object(world, self.handle.ino)?;
-                core.set_times(world, self.handle.ino, accessed, modified, now)
+                core.check_object(world, self.handle.number.get())?;
+                core.set_times(world, self.handle.number.get(), accessed, modified, now)
             })
         })
     }
@@ -246,12 +256,16 @@ impl Descriptor {
 
     /// Whether two descriptors are open on one object.
     pub fn is_same_object(&self, other: &Self) -> bool {
-        self.session().is_same(other.session()) && self.handle.ino == other.handle.ino
+        self.session().is_same(other.session())
+            && self.handle.number.get() == other.handle.number.get()
     }
 
     /// A hash that is equal for one object only: its number, then its file system.
     pub fn metadata_hash(&self) -> (u64, u64) {
-        (self.handle.ino.0, self.session().world().family.id())
+        (
+            self.handle.number.get().0,
+            self.session().world().family.id(),
+        )
     }
 
     /// Lists the directory as it is now; the cursor does not see later changes.
@@ -270,7 +284,7 @@ impl Descriptor {
         }
         let entries = self
             .session()
-            .with(|core, world| core.view(world).shown(self.handle.ino))?;
+            .with(|core, world| core.view(world).shown(self.handle.number.get()))?;
         DirCursor::new(&self.session().world().meter, entries)
     }
 
@@ -302,11 +316,12 @@ pub(crate) fn root_flags(access: Access) -> DescriptorFlags {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        let last_writer = self
-            .session
-            .with_any_status(|core, _| core.close_handle(self.ino, self.flags.write));
+        let (ino, last_writer) = self.session.with_any_status(|core, _| {
+            let ino = self.number.get();
+            (ino, core.close_handle(ino, self.flags.write))
+        });
         if last_writer {
-            self.session.compact(self.ino);
+            self.session.compact(ino);
         }
         if let Some(trail) = &self.trail {
             trail.close(&self.session);
@@ -318,14 +333,14 @@ impl fmt::Debug for Descriptor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Handle {
             session,
-            ino,
+            number,
             kind,
             flags,
             ..
         } = &*self.handle;
         f.debug_struct("Descriptor")
             .field("session", &session.id())
-            .field("ino", &ino.0)
+            .field("ino", &number.get().0)
             .field("kind", kind)
             .field("flags", flags)
             .finish_non_exhaustive()

@@ -5,12 +5,12 @@
 use super::trail::{Trail, joined};
 use super::{Descriptor, DescriptorFlags, OpenFlags};
 use crate::content::Pieces;
-use crate::core::{Core, Opens};
+use crate::core::{Core, OpenNumber, Opens};
 use crate::error::{Error, Result};
 use crate::inode::Ino;
 use crate::observer::OperationKind;
 use crate::ops::At;
-use crate::reads::{Child, World};
+use crate::reads::World;
 use crate::resolve::Follow;
 use crate::time::{NewTime, Timestamp};
 use crate::{Kind, Stat};
@@ -274,11 +274,14 @@ impl Descriptor {
             return Err(Error::outside(text));
         }
         Ok(At {
-            start: self.handle.ino,
+            start: self.handle.number.get(),
             text,
         })
     }
 }
+
+/// What was opened, and of which kind it is.
+pub(super) type Opened = (OpenNumber, Kind);
 
 /// What an opening was asked for.
 struct Opening<'a> {
@@ -291,12 +294,12 @@ struct Opening<'a> {
 impl Core {
     /// Finds what is to be opened and counts the handle, in one step: between two, somebody could
     /// remove the object.
-    fn open_existing(&mut self, world: &World, opening: &Opening<'_>) -> Result<Child> {
+    fn open_existing(&mut self, world: &World, opening: &Opening<'_>) -> Result<Opened> {
         let place = self.resolve(world, opening.at, opening.follow)?;
         let child = place.existing(opening.at.text)?;
         check_openable(child.1, opening)?;
-        self.open_handle(world, child.0, opening.write)?;
-        Ok(child)
+        let number = self.open_handle(world, child.0, opening.write)?;
+        Ok((number, child.1))
     }
 
     /// The same for writing. A file is made or emptied last, when nothing else can fail.
@@ -305,7 +308,7 @@ impl Core {
         world: &World,
         opening: &Opening<'_>,
         now: Timestamp,
-    ) -> Result<Child> {
+    ) -> Result<Opened> {
         let Opening {
             at, follow, open, ..
         } = *opening;
@@ -316,14 +319,14 @@ impl Core {
             }),
             Some(child) => {
                 check_openable(child.1, opening)?;
-                self.open_handle(world, child.0, true)?;
+                let number = self.open_handle(world, child.0, true)?;
                 if open.truncate
                     && let Err(error) = self.set_size(world, child.0, 0, now, at.text)
                 {
                     self.close_handle(child.0, true);
                     return Err(error);
                 }
-                Ok(child)
+                Ok((number, child.1))
             }
             None if open.create && place.directory => Err(Error::IsADirectory {
                 path: at.text.to_owned(),
@@ -332,8 +335,8 @@ impl Core {
                 self.check_handles(world)?;
                 let (dir, name, _) = place.named(at.text)?;
                 let ino = self.create_file(world, (dir, &name), Pieces::empty(), now)?;
-                self.open_handle(world, ino, true)?;
-                Ok((ino, Kind::File))
+                let number = self.open_handle(world, ino, true)?;
+                Ok((number, Kind::File))
             }
             None => Err(Error::NotFound {
                 path: at.text.to_owned(),
@@ -354,13 +357,18 @@ impl Core {
     }
 
     /// Counts a handle, so that its object outlives its last name.
-    pub(crate) fn open_handle(&mut self, world: &World, ino: Ino, writes: bool) -> Result<()> {
+    pub(crate) fn open_handle(
+        &mut self,
+        world: &World,
+        ino: Ino,
+        writes: bool,
+    ) -> Result<OpenNumber> {
         self.check_handles(world)?;
         self.open_handles += 1;
-        let opens = self.opens.entry(ino).or_default();
+        let opens = self.opens.entry(ino).or_insert_with(|| Opens::of(ino));
         opens.handles += 1;
         opens.writers += u32::from(writes);
-        Ok(())
+        Ok(opens.number())
     }
 
     /// Counts a handle out; tells whether it was the last that could write.
@@ -369,7 +377,9 @@ impl Core {
         let Some(opens) = self.opens.get_mut(&ino) else {
             return false;
         };
-        let Opens { handles, writers } = opens;
+        let Opens {
+            handles, writers, ..
+        } = opens;
         *handles = handles.saturating_sub(1);
         *writers = writers.saturating_sub(u32::from(writes));
         let last_writer = writes && *writers == 0;

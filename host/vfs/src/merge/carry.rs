@@ -16,27 +16,55 @@ use crate::lookup::{Node, base_times};
 use crate::reads::World;
 use crate::time::Timestamp;
 
-/// Takes objects that only handles hold over to `core`; one whose content is gone is left.
+/// Finds what handles are open on in `core`: at the path that it has in the session, or, where that
+/// has nothing of its kind, as something that only the handles hold. One whose content is gone is
+/// left. Returns the objects that have another number there.
 pub(crate) fn carry_open(
     core: &mut Core,
     world: &World,
     ours: &mut Snapshot,
     open: Vec<Ino>,
-) -> Result<()> {
+) -> Result<Vec<(Ino, Ino)>> {
     let set = ChangeSet::default();
     let what = (&set, ConflictPolicy::Fail);
     let mut replay = Replay::new((core, world), ours, what, Timestamp::default());
+    let mut renumbered = Vec::new();
     for ino in open {
-        if !replay.core.tree.contains(ino)
-            && let Some((body, times)) = replay.body(ino)?
-        {
-            replay.hold(ino, body, times)?;
-        }
+        let found = replay.carry(ino)?;
+        renumbered.extend(found.filter(|here| *here != ino).map(|here| (ino, here)));
     }
-    Ok(())
+    Ok(renumbered)
 }
 
 impl Replay<'_> {
+    /// The number that an open object has in theirs; `None` when its content is gone.
+    fn carry(&mut self, ino: Ino) -> Result<Option<Ino>> {
+        let kind = match self.ours.now().node(ino) {
+            // Somebody else took it from the base.
+            Err(Error::Stale { .. } | Error::BadDescriptor) => return Ok(None),
+            node => node?.kind(),
+        };
+        if let Some(path) = self.ours.now().path(ino)
+            && let Some((here, theirs)) = self.child_at(&path)?
+            && theirs == kind
+        {
+            return Ok(Some(here));
+        }
+        if self.core.tree.contains(ino) {
+            return Ok(Some(ino));
+        }
+        let Some((body, times)) = self.body(ino)? else {
+            return Ok(None);
+        };
+        // A number of the base stands for its place, where something else may be by now.
+        let number = match self.world.family.is_of_base(ino) {
+            true => self.world.family.next_ino(),
+            false => ino,
+        };
+        self.hold(number, body, times)?;
+        Ok(Some(number))
+    }
+
     /// Gives `target` the session's content and times.
     pub(super) fn adopt(
         &mut self,

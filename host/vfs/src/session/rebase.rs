@@ -92,9 +92,9 @@ impl Session {
         let set = sealed.change_set();
         let outcome = replay(&mut fresh, &world, &mut ours, set, policy, now)?;
         if outcome.conflicts.is_empty() {
-            carry_open(&mut fresh, &world, &mut ours, self.open_unnamed())?;
+            let renumbered = carry_open(&mut fresh, &world, &mut ours, self.open_objects())?;
             fresh.make_room(&world)?;
-            self.swap(fresh, base);
+            self.swap(fresh, base, &renumbered);
         }
         drop(sealed);
         let Outcome {
@@ -109,20 +109,15 @@ impl Session {
         })
     }
 
-    /// Objects without a name that handles hold.
-    fn open_unnamed(&self) -> Vec<Ino> {
+    /// Objects that handles are open on, but for the root.
+    fn open_objects(&self) -> Vec<Ino> {
         self.with_any_status(|core, _| {
-            let unnamed = |ino: &Ino| {
-                let held = core.tree.get(*ino);
-                held.is_some_and(|inode| inode.links.is_empty())
-            };
             let open = core.opens.keys().copied();
-            open.filter(|ino| *ino != Ino::ROOT && unnamed(ino))
-                .collect()
+            open.filter(|ino| *ino != Ino::ROOT).collect()
         })
     }
 
-    fn swap(&self, fresh: Core, base: Arc<dyn Base>) {
+    fn swap(&self, fresh: Core, base: Arc<dyn Base>, renumbered: &[(Ino, Ino)]) {
         self.with_any_status(|core, world| {
             debug_assert_eq!(core.status, Status::Settling, "nobody wrote meanwhile");
             world.base.set(base);
@@ -130,6 +125,7 @@ impl Session {
             core.tree = fresh.tree;
             core.reads = fresh.reads;
             core.savepoints.clear();
+            core.renumber_open(renumbered);
         });
     }
 }

@@ -13,6 +13,8 @@ use vfs::{
 };
 
 use super::engine::Engine;
+use super::fingerprint::is_same_renamed;
+use super::plan::departure_index;
 use super::timeline::{Kept, Moment, Reader, Unreadable};
 use crate::change::{Version, is_made_anew};
 
@@ -37,6 +39,15 @@ enum Place {
     },
     /// It was not there.
     Nowhere,
+}
+
+/// What was found of a path.
+struct Found {
+    place: Place,
+    /// The last transaction that had to do with it.
+    generation: u64,
+    /// What it was before transactions gave it other names, which moves its `ctime`.
+    was: Option<Fingerprint>,
 }
 
 impl View {
@@ -79,37 +90,73 @@ impl View {
         })
     }
 
-    /// Where something is that stood at a path, and the last transaction that had to do with it.
-    fn place(&self, path: &VPath) -> Result<(Place, u64)> {
-        let (mut at, mut generation) = (path.clone(), self.generation());
+    /// Where something is that stood at a path.
+    fn find(&self, path: &VPath) -> Result<Found> {
+        let (mut at, mut generation, mut was) = (path.clone(), self.generation(), None);
         while let Some((sequence, moment)) = self.next(generation, &at, false)? {
             generation = sequence;
             match step(&moment, &at) {
-                Place::Tree(next) => at = next,
-                place => return Ok((place, generation)),
+                Place::Tree(next) => {
+                    was = was.or_else(|| moved_itself(&moment, &at));
+                    at = next;
+                }
+                place => {
+                    return Ok(Found {
+                        place: place.before_it_moved(was.as_ref()),
+                        generation,
+                        was,
+                    });
+                }
             }
         }
-        Ok((Place::Tree(at), generation))
+        Ok(Found {
+            place: Place::Tree(at),
+            generation,
+            was,
+        })
     }
 
     /// Answers from the directory or from what commits kept, and again when a commit came between.
     fn answer<T>(
         &self,
         path: &VPath,
-        tree: impl Fn(&VPath) -> Result<T>,
+        tree: impl Fn(&VPath, Option<&Fingerprint>) -> Result<T>,
         other: impl Fn(&Place) -> Result<T>,
     ) -> Result<T> {
         loop {
             let aborts_count = self.engine.timeline().aborts_count();
-            let (place, generation) = self.place(path)?;
-            let Place::Tree(at) = &place else {
-                return other(&place);
+            let found = self.find(path)?;
+            let Place::Tree(at) = &found.place else {
+                return other(&found.place);
             };
-            let answer = tree(at);
-            if self.is_still(generation, at, aborts_count)? {
+            let answer = tree(at, found.was.as_ref());
+            if self.is_still(found.generation, at, aborts_count)? {
                 return answer;
             }
         }
+    }
+
+    /// What the directory has at a path now, as it was before it had another name.
+    fn describe_now(&self, at: &VPath, was: Option<&Fingerprint>) -> Result<Option<BaseStat>> {
+        let now = self.base.describe(at)?;
+        Ok(now.map(|now| as_it_was(now, was)))
+    }
+
+    /// The version by which the directory knows what a session knows by an older one.
+    fn known_now(
+        &self,
+        at: &VPath,
+        was: Option<&Fingerprint>,
+        expected: &BaseStat,
+    ) -> Result<BaseStat> {
+        if was.is_none_or(|was| expected.version != BaseVersion::Host(*was)) {
+            return Ok(*expected);
+        }
+        let now = self.base.describe(at)?;
+        let same = now.filter(|now| as_it_was(*now, was).version == expected.version);
+        same.ok_or_else(|| Error::Stale {
+            path: at.to_string(),
+        })
     }
 
     /// Whether nothing has come to a path or above since a generation, nor gone again.
@@ -121,7 +168,7 @@ impl View {
     fn open_now(&self, path: &VPath, expected: &BaseStat) -> Result<Arc<dyn BaseFile>> {
         self.answer(
             path,
-            |path| self.base.open(path, expected),
+            |at, was| self.base.open(at, &self.known_now(at, was, expected)?),
             |place| self.open_before(place, path, expected),
         )
     }
@@ -187,7 +234,7 @@ impl Base for View {
     fn describe(&self, path: &VPath) -> Result<Option<BaseStat>> {
         self.answer(
             path,
-            |path| self.base.describe(path),
+            |at, was| self.describe_now(at, was),
             |place| match place {
                 Place::Before { version, seen, .. } => Ok(seen.map(|seen| stat(version, seen))),
                 _ => Ok(None),
@@ -216,7 +263,10 @@ impl Base for View {
     fn read_link(&self, path: &VPath, expected: &BaseStat) -> Result<Arc<str>> {
         self.answer(
             path,
-            |path| self.base.read_link(path, expected),
+            |at, was| {
+                let expected = self.known_now(at, was, expected)?;
+                self.base.read_link(at, &expected)
+            },
             |place| match place {
                 Place::Before {
                     version: Version::Symlink { target },
@@ -356,6 +406,47 @@ fn departed(moment: &Arc<Moment>, path: &VPath, index: usize, depth: usize) -> P
             version: departure.before.clone(),
             seen: moment.departures[index],
         },
+    }
+}
+
+/// What a transaction moved from a path, as it was: not what only a directory took along.
+fn moved_itself(moment: &Moment, path: &VPath) -> Option<Fingerprint> {
+    let index = departure_index(&moment.change, path)?;
+    moment.departures[index]
+}
+
+/// A description of what has another name since, but for the change of the name.
+fn as_it_was(now: BaseStat, was: Option<&Fingerprint>) -> BaseStat {
+    match (now.version, was) {
+        (BaseVersion::Host(found), Some(was)) if is_same_renamed(was, &found) => BaseStat {
+            changed: Timestamp::from_nanoseconds(was.ctime_ns),
+            version: BaseVersion::Host(*was),
+            ..now
+        },
+        _ => now,
+    }
+}
+
+impl Place {
+    /// The same, of what had another name before.
+    fn before_it_moved(self, was: Option<&Fingerprint>) -> Self {
+        match (self, was) {
+            (
+                Self::Before {
+                    moment,
+                    stood,
+                    version,
+                    seen: Some(seen),
+                },
+                Some(was),
+            ) if is_same_renamed(was, &seen) => Self::Before {
+                moment,
+                stood,
+                version,
+                seen: Some(*was),
+            },
+            (place, _) => place,
+        }
     }
 }
 
