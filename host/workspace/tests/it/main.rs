@@ -12,6 +12,7 @@ mod keeping;
 mod lingering;
 mod memory;
 mod model;
+mod moving;
 mod names;
 mod previews;
 mod races;
