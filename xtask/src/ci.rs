@@ -19,9 +19,6 @@ pub(crate) fn run(bench: &Workbench) -> Result<()> {
     steps.step("cargo xtask demo", || {
         bench.run(bench.cargo().args(["xtask", "demo"]))
     })?;
-    steps.step("cargo xtask programs", || {
-        bench.run(bench.cargo().args(["xtask", "programs"]))
-    })?;
     steps.report();
     Ok(())
 }
